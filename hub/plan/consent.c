@@ -265,7 +265,8 @@ static enum fed_err list_ids(const struct hub_plan *plan, const struct plan_clus
     return err;
 }
 
-/* Of the list and when it began to wait: the same list another time is another removal. */
+/* Of the list and when it began to wait, by the clock and by the store's revision: the same list
+ * another time is another removal, also within one second or after the clock was set back. */
 static enum fed_err name_it(struct hub_plan *plan, struct plan_cluster *cluster)
 {
     struct plan_consent *consent = &cluster->consent;
@@ -277,7 +278,7 @@ static enum fed_err name_it(struct hub_plan *plan, struct plan_cluster *cluster)
     enum fed_err err = ids ? list_ids(plan, cluster, ids, &n) : FED_ERR_NOMEM;
 
     fed_buf_init(&text, plan->mem, SIZE_MAX / 2);
-    fed_buf_printf(&text, "%" PRId64, consent->since_unix_s);
+    fed_buf_printf(&text, "%" PRId64 " %" PRIu64 " ", consent->since_unix_s, consent->began);
     if (!err)
         fed_buf_put(&text, fed_span_of(ids, n * sizeof *ids));
     if (!err)
@@ -299,12 +300,14 @@ static enum fed_err refresh(struct hub_plan *plan, struct plan_cluster *cluster)
 
     if (n == 0) {
         consent->since_unix_s = 0;
+        consent->began = 0;
         consent->works = 0;
         consent->id[0] = '\0';
         return FED_OK;
     }
     if (consent->since_unix_s == 0) {
         consent->since_unix_s = fed_loop_unix_s(plan->loop);
+        consent->began = hub_objects_revision(plan->objects);
         consent->works = works_of(cluster) + asked_for(cluster);
         consent->dirty = true;
     }

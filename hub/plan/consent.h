@@ -12,10 +12,10 @@
  * agent has a guard of its own, and asks (GET /r). What that guard holds back although it left the
  * manifest, the agent reports; it is shown and consented to with the rest.
  *
- * Row "x/" cluster, in the commit of the manifests that it explains: u8 format 1, the window,
- * varints milliseconds left of it, since (Unix seconds), works; varint n, each: string key of the
- * item, u8 1 when consent was given and a policy's budget is still to come; varint n, each of the
- * orders: 16 bytes, varint revision (0: the row's own).
+ * Row "x/" cluster, in the commit of the manifests that it explains: u8 format 2, the window,
+ * varints milliseconds left of it, since (Unix seconds), the store's revision before, works; varint
+ * n, each: string key of the item, u8 1 when consent was given and a policy's budget is still to
+ * come; varint n, each of the orders: 16 bytes, varint revision (0: the row's own).
  *
  * A row that cannot be read is lost: what waited leaves the manifest with the rest, and the cluster
  * is not told what was ordered. Its agent, which gets a full frame, then leaves all of it in place
@@ -52,6 +52,7 @@ struct plan_consent {
     struct fed_consent_window window;
     size_t n_noted, n_awaiting, n_given; /* pairs */
     int64_t since_unix_s;                /* something waits; 0: nothing does */
+    uint64_t began;                      /* the store's revision before that */
     size_t works;                        /* that there were then */
     struct plan_order *orders;           /* by id */
     size_t n_orders, cap_orders;

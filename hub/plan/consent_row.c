@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define ROW_FORMAT 1u
+#define ROW_FORMAT 2u
 #define WINDOW_MS (FED_CONSENT_WINDOW_S * 1000u)
 
 static void put_pairs(const struct plan_cluster *cluster, struct fed_buf *out)
@@ -41,6 +41,7 @@ enum fed_err plan_consent_put(
     fed_consent_window_put(&consent->window, out);
     fed_buf_put_varint(out, runs ? consent->window.end_ms - now_ms : 0);
     fed_buf_put_varint(out, (uint64_t)consent->since_unix_s);
+    fed_buf_put_varint(out, consent->began);
     fed_buf_put_varint(out, consent->works);
     put_pairs(cluster, out);
     fed_buf_put_varint(out, consent->n_orders);
@@ -106,6 +107,7 @@ static enum fed_err take_row(
     struct plan_consent *consent = &cluster->consent;
     uint64_t left = 0;
     uint64_t since = 0;
+    uint64_t began = 0;
     uint64_t works = 0;
     uint64_t n = 0;
     uint8_t format = 0;
@@ -120,6 +122,8 @@ static enum fed_err take_row(
     if (!err)
         err = fed_span_take_varint(&from, INT64_MAX, &since);
     if (!err)
+        err = fed_span_take_varint(&from, UINT64_MAX, &began);
+    if (!err)
         err = fed_span_take_varint(&from, FED_WORKS_MAX * 2, &works);
     if (!err)
         err = fed_span_take_varint(&from, FED_WORKS_MAX, &n);
@@ -133,6 +137,7 @@ static enum fed_err take_row(
         err = FED_ERR_INVALID;
     consent->window.end_ms = fed_loop_now_ms(plan->loop) + left;
     consent->since_unix_s = (int64_t)since;
+    consent->began = began;
     consent->works = (size_t)works;
     consent->moved = true;
     consent->dirty = consent->orders_moved = false;
@@ -153,6 +158,7 @@ static void lose(struct hub_plan *plan, struct plan_cluster *cluster, enum fed_e
     fed_consent_window_fini(&consent->window);
     consent->n_orders = 0;
     consent->since_unix_s = 0;
+    consent->began = 0;
     consent->works = 0;
     consent->dirty = consent->orders_moved = false;
     consent->moved = consent->lost = true;

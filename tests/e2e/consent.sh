@@ -22,9 +22,10 @@ word() { cluster_word shop federatedconfigmap "$1" edge status; }
 reasons() { hubctl -n $SYSTEM get events -o 'jsonpath={.items[*].reason}'; }
 # Whatever was to be removed would have been: a later change of the manifest is applied.
 after_a_change() {
-    MARK=$((${MARK:-0} + 1))
-    VALUE=mark$MARK configs 99 99 '{clusters: [{name: edge}]}' | hubctl apply -f -
-    soon 20 "mark$MARK" member_jsonpath edge shop configmap c99 '{.data.k}'
+    local mark
+    mark=mark$(now_ms) # cases run in shells of their own: a count would begin again
+    VALUE=$mark configs 99 99 '{clusters: [{name: edge}]}' | hubctl apply -f -
+    soon 20 "$mark" member_jsonpath edge shop configmap c99 '{.data.k}'
 }
 # Nothing is there, and the removals that were let through before are of works that come back.
 fresh_start() {

@@ -277,6 +277,35 @@ static void test_consent_is_for_what_waited_then(void **state)
     assert_int_equal(maps(w, "c1"), POOL - 2);
 }
 
+/* Whatever the clock says: the annotation that consented to one removal stays on the cluster. */
+static void test_the_same_removal_again_asks_again(void **state)
+{
+    struct hub_world *w = *state;
+    struct hub_plan_consent consent;
+    char given[128];
+
+    annotate(w, "c1", "'fedlet.io/removal-consent':'share=0%,least=1'");
+    put_all(w, ALL);
+    put(w, 0, NOWHERE, "");
+    assert_true(hub_plan_consent(w->plan, FED_SPAN_LIT("c1"), &consent));
+    snprintf(given, sizeof given,
+        "'fedlet.io/removal-consent':'share=0%%,least=1','fedlet.io/approve-removal':'%s'",
+        consent.id);
+    annotate(w, "c1", given);
+    assert_int_equal(maps(w, "c1"), POOL - 1);
+    hub_world_confirm(w, "c1");
+    for (size_t i = 0; i < 3; i++) {
+        put(w, 0, ALL, "");
+        assert_int_equal(maps(w, "c1"), POOL);
+        put(w, 0, NOWHERE, "");
+        annotate(w, "c1", given); /* some other field of the cluster is written */
+        assert_int_equal(waiting(w, "c1"), 1);
+        if (i == 1)
+            hub_world_restart(w);
+        assert_int_equal(maps(w, "c1"), POOL);
+    }
+}
+
 static void test_an_agent_that_asks_by_itself(void **state)
 {
     struct hub_world *w = *state;
@@ -347,7 +376,7 @@ static bool is_lost(struct hub_world *w, const char *cluster)
 /* What is not known any more is asked of the agent, and of a person. The hub goes on. */
 static void test_a_row_that_cannot_be_read(void **state)
 {
-    static const char *const spoiled[] = {"", "\7", "\1\0\0", "\1 and so on"};
+    static const char *const spoiled[] = {"", "\7", "\2\0\0", "\2 and so on"};
     struct hub_world *w = *state;
     const struct fed_span ids[] = {
         FED_SPAN_LIT("v1/ConfigMap/ns/m00"), FED_SPAN_LIT("v1/ConfigMap/ns/m01")};
@@ -644,6 +673,7 @@ int main(void)
         IN_THREE(test_a_namespace_by_placement_waits_with_all_that_is_in_it),
         IN_THREE(test_limits),
         IN_THREE(test_consent_is_for_what_waited_then),
+        IN_THREE(test_the_same_removal_again_asks_again),
         IN_THREE(test_an_agent_that_asks_by_itself),
         IN_THREE(test_an_agent_that_asks_a_hub_without_limit),
         IN_THREE(test_a_row_that_cannot_be_read),
