@@ -25,7 +25,7 @@ url() { echo "https://127.0.0.1:$(cut -d' ' -f1 "$FLEET/hub.ports")$1"; }
 bare() { # bare METHOD PATH [curl options]: prints body and code, with no credentials of its own
     local method=$1 path=$2
     shift 2
-    curl -sS -A "$SUITE" --max-time 20 -X "$method" --cacert "$FLEET/hub/ca.crt" -w '\n%{http_code}\n' "$@" "$(url "$path")"
+    curl -sS -A "$SUITE" --max-time 60 -X "$method" --cacert "$FLEET/hub/ca.crt" -w '\n%{http_code}\n' "$@" "$(url "$path")"
 }
 code_of() { # code_of CODE METHOD PATH [curl options]
     local want=$1 out
@@ -113,7 +113,7 @@ case_aggregation() {
     hubctl label clusterrole extra rbac.authorization.k8s.io/aggregate-to-view=true
     says '"zz"' hubctl get clusterrole view -o json
     hubctl delete clusterrole extra
-    ! hubctl get clusterrole view -o json | grep -q '"zz"'
+    never grep '"zz"' <<<"$(hubctl get clusterrole view -o json)"
 }
 case_missing_role_is_said() {
     bound lost shop ClusterRole nowhere "$(user lou)" | apply
@@ -470,13 +470,13 @@ case_audit_write() {
 }
 case_audit_refused() {
     fails 1 '[Ff]orbidden' hubctl -n shop create secret generic never --from-literal=k=xyzzy --as zoe
-    says '"user":"zoe".*"code":403,"reason":"Forbidden"' last_record
+    wait_for 5 "the record of a refusal, written behind the answer" says '"user":"zoe".*"code":403,"reason":"Forbidden"' last_record
     code_of 401 GET /api/v1/secrets
     wait_for 5 "the record of a refused stranger" bash -c "tail -n 1 '$AUDIT' | grep -q '\"user\":\"system:anonymous\".*\"code\":401'"
 }
 case_audit_id() {
     local id
-    id=$(curl -sS --max-time 20 --cacert "$FLEET/hub/ca.crt" -D - -o /dev/null "$(url /api)" | tr -d '\r' | sed -n 's/^audit-id: //Ip')
+    id=$(curl -sS --max-time 60 --cacert "$FLEET/hub/ca.crt" -D - -o /dev/null "$(url /api)" | tr -d '\r' | sed -n 's/^audit-id: //Ip')
     [[ $id =~ ^[0-9a-f-]{36}$ ]]
     wait_for 5 "the record of that id" grep -q "\"id\":\"$id\"" "$AUDIT"
 }
