@@ -185,8 +185,8 @@ case_autoscaler() {
     is 'True ' propagation shop federateddeployment web
 }
 case_fight_over() {
-    soon 60 two field configmap plain '{.data.k}'
-    soon 150 'True ' propagation shop federatedconfigmap plain
+    soon 300 two field configmap plain '{.data.k}'
+    soon 400 'True ' propagation shop federatedconfigmap plain
     says_log 'ConfigMap shop/plain: nobody changes it any more'
 }
 # A configuration counts, and ends to count, once the API server has read it.
@@ -264,7 +264,7 @@ case_restarts() {
         "$KUBE" stop --dir "$FLEET/cluster1/kube" apiserver --kill
         "$KUBE" start --dir "$FLEET/cluster1/kube" apiserver
         member patch configmap owned --type=merge -p "{\"data\":{\"k\":\"after-$n\"}}"
-        soon 60 later field configmap owned '{.data.k}'
+        soon 180 later field configmap owned '{.data.k}'
     done
     is "$before" logged 'ConfigMap shop/owned: deleted in the member'
 }
@@ -282,7 +282,7 @@ case_restored() {
     mv "$FLEET/etcd.backup" "$kube/etcd"
     "$KUBE" start --dir "$kube" all
     # A watch from a version that is not there yet stays silent; the list of one kind tells.
-    soon 60 newest field configmap owned '{.data.k}'
+    soon 180 newest field configmap owned '{.data.k}'
     member patch configmap owned --type=merge -p '{"data":{"k":"foreign"}}'
     soon 30 newest field configmap owned '{.data.k}'
     says_log 'configmaps: the API server.s data were set back'
