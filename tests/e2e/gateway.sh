@@ -51,8 +51,7 @@ case_workers() {
 case_worker_by_hand() {
     fails 2 'started by serve' "$BIN/fedhub" gateway-worker now
     # Without its descriptors it does nothing and ends.
-    timeout 20 "$BIN/fedhub" gateway-worker 3<&- 4<&- </dev/null 2>&1 && return 1
-    return 0
+    fails any '' timeout 90 "$BIN/fedhub" gateway-worker 3<&- 4<&-
 }
 case_worker_killed() {
     local pid
@@ -61,8 +60,8 @@ case_worker_killed() {
     wait_for 10 "the hub saw it" grep -q 'cluster cluster1 disconnected: its gateway worker ended' "$FLEET/logs/hub.err"
     wait_for 10 "workers again" workers_are "$WORKERS"
     # Its agent is told to look, and finds out by what is not answered.
-    soon 90 True ready_word cluster1
-    change after-worker-crash 90
+    soon 300 True ready_word cluster1
+    change after-worker-crash 300
 }
 
 # ---- restarts ----
@@ -79,7 +78,8 @@ case_restart_in_order() {
         is 600 stat -c %a "$FLEET/hub/sessions.key"
         hub_start "${HUB[@]}"
         change "restart-$i" 5
-        [ ! -e "$FLEET/hub/sessions" ] && [ ! -e "$FLEET/hub/sessions.key" ]
+        [ ! -e "$FLEET/hub/sessions" ]
+        [ ! -e "$FLEET/hub/sessions.key" ]
     done
     is "$connected" log_lines hub.err 'cluster cluster1 connected by coap'
     # The agent has noticed nothing but the changes.
@@ -105,11 +105,18 @@ case_crash() {
     change after-crash 30
     echo "back $(($(now_ms) - since)) ms after the crash"
 }
+spoil() { # spoil FILE AT: that byte is another, whatever it was
+    python3 -c 'import sys
+with open(sys.argv[1], "r+b") as file:
+    byte = file.read()[int(sys.argv[2])]
+    file.seek(int(sys.argv[2]))
+    file.write(bytes([byte ^ 1]))' "$1" "$2"
+}
 # Sessions are good for one process: a copy of the file, kept and put back, must not be taken.
 case_old_sessions() {
     hub_stop
     cp "$FLEET/hub/sessions" "$FLEET/hub/sessions.key" "$FLEET/"
-    printf 'x' | dd of="$FLEET/hub/sessions" bs=1 seek=100 conv=notrunc 2>/dev/null
+    spoil "$FLEET/hub/sessions" 100
     hub_start "${HUB[@]}"
     wait_for 10 'the hub to say so' says 'saved sessions do not go on' cat "$FLEET/logs/hub.err"
     [ ! -e "$FLEET/hub/sessions" ]
@@ -196,7 +203,8 @@ case_forger() {
     forge steal >"$FLEET/steal.out" 2>&1
     sent=$(sed -n 's/.*sent=\([0-9]*\) got.*/\1/p' "$FLEET/steal.out" | tail -1)
     got=$(sed -n 's/.*got=\([0-9]*\)$/\1/p' "$FLEET/steal.out" | tail -1)
-    [ "$sent" -gt 0 ] && [ "$got" -le $((3 * sent)) ]
+    [ "$sent" -gt 0 ]
+    [ "$got" -le $((3 * sent)) ]
     change after-steal 60
     # And the agent may move: the session goes on from its new address.
     forge rebind
