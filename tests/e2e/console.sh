@@ -19,7 +19,7 @@ lacking() {
     [ -n "$BROWSER" ] || { echo "no Chromium (Debian package: chromium)"; return; }
     command -v node >/dev/null || { echo "no Node.js"; return; }
     [ -d "$ROOT/console/node_modules/playwright-core" ] || { echo "the console is not built (console/build console/dist)"; return; }
-    curl -sk --compressed "$BASE/console/" | grep -q '/console/assets/' || echo "this hub was built without the console"
+    grep -q '/console/assets/' <<<"$(curl -sk --compressed "$BASE/console/")" || echo "this hub was built without the console"
 }
 
 swarm_start() { # swarm_start NAME AGENTS TOKEN

@@ -12,7 +12,7 @@ export function check(condition, what) {
 }
 
 export async function open({ width = 1280, theme = 'light', reduced = true } = {}) {
-  const browser = await chromium.launch({ executablePath: BROWSER, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  const browser = await chromium.launch({ executablePath: BROWSER, args: ['--no-sandbox', '--disable-dev-shm-usage'], timeout: 3 * WAIT_MS });
   const context = await browser.newContext({
     ignoreHTTPSErrors: true,
     viewport: { width, height: 844 },

@@ -1,5 +1,5 @@
 // Cases of drive.mjs: the fleet as a picture, and what is selected in it.
-import { check, confirmByKeyboard, go, settled, signInByToken, tabTo } from './browser.mjs';
+import { check, confirmByKeyboard, go, settled, signInByToken, tabTo, WAIT_MS } from './browser.mjs';
 
 const bar = (page) => page.getByRole('region', { name: 'Selection' });
 const selected = (page, text) => bar(page).getByText(text).waitFor();
@@ -85,6 +85,7 @@ export async function brushTouch({ browser, context }) {
   const touching = await browser.newContext({
     ignoreHTTPSErrors: true, viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, storageState: await context.storageState(),
   });
+  touching.setDefaultTimeout(WAIT_MS);
   const page = await touching.newPage();
   await go(page, '/grid?q=shop-*');
   const cdp = await touching.newCDPSession(page);
@@ -207,8 +208,7 @@ export async function map({ page }) {
   await bar(page).getByText('Which').click();
   check((await bar(page).getByRole('link', { name: 'shop-000000' }).count()) === 0, 'what is out of sight was selected');
   await page.getByRole('button', { name: 'To the selection' }).click();
-  const near = new URL(page.url()).searchParams.get('at');
-  check(Number(near.split('_')[2]) < 60, `the view is ${near}`);
+  await page.waitForURL((url) => Number(url.searchParams.get('at').split('_')[2]) < 60);
   await page.goto(page.url());
   await bar(page).getByText('Which').click();
   await bar(page).getByRole('link', { name: 'ghost-1' }).waitFor();
