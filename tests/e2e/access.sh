@@ -432,6 +432,17 @@ case_user_in_namespace() {
     says '^nina +edit +shop' fedctl user list
     says '^vera +fedlet:viewer +\*' fedctl user list
 }
+case_watch_removed() { # whoever is removed does not go on reading in a watch that is open
+    local pid
+    fedctl user add wim --role viewer -o "$WORK/wim"
+    "${KUBECTL[@]}" --kubeconfig "$WORK/wim" -n shop get configmaps -w >"$WORK/wim.out" 2>&1 &
+    pid=$!
+    wait_for 20 "the watch to begin" grep -q '^c ' "$WORK/wim.out"
+    fedctl user remove wim
+    wait_for 40 "the watch to end" ended "$pid"
+    wait "$pid" || true
+}
+ended() { ! kill -0 "$1" 2>/dev/null; }
 case_user_removed() {
     fedctl user remove vera
     fails 1 'Unauthorized' "${KUBECTL[@]}" --kubeconfig "$WORK/vera" get ns
@@ -560,6 +571,7 @@ try "fedctl user add: author" case_author
 try "fedctl user add: admin" case_admin
 try "fedctl user add: in one namespace, for some minutes" case_user_in_namespace
 try "fedctl user remove" case_user_removed
+try "a watch ends with its user" case_watch_removed
 try "fedctl user: usage" case_user_usage
 try "audit: a write, an impersonation" case_audit_write
 try "audit: refused" case_audit_refused
