@@ -29,8 +29,9 @@ start() {
         ${LINK:+--link "$LINK"} >>"$FLEET/logs/cluster1-agent.out" 2>>"$FLEET/logs/cluster1-agent.err" </dev/null &
     echo $! >"$FLEET/cluster1.pid"
 }
-shift_to() { # shift_to UNIX_SECONDS: where the agent's clock stands from now on
-    echo $(($1 - $(date +%s))) >"$CLOCK"
+shift_to() { # shift_to UNIX_SECONDS: where the agent's clock stands from now on; an empty file, for a moment, would be today
+    echo $(($1 - $(date +%s))) >"$CLOCK.new"
+    mv "$CLOCK.new" "$CLOCK"
 }
 places() { # the clocks of faults that boards have
     echo 0 $(($(date +%s) - 10 * YEAR)) $(($(date +%s) + 10 * YEAR)) $((2147483648 + YEAR)) $((4294967296 + YEAR))
@@ -78,7 +79,7 @@ case_hub_away() {
     hub_stop
     shift_to 0
     start
-    soon 30 true api_reachable
+    wait_for 30 "the API server" api_reachable
     memberctl cluster1 -n shop delete configmap plain
     wait_for 30 "the object to come back" field plain
     hub_start --heartbeat-s 10
@@ -86,7 +87,7 @@ case_hub_away() {
     set_value back
     soon 30 back field plain
 }
-api_reachable() { "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" | grep -q 'API server: *reachable' && echo true; }
+api_reachable() { says 'API server: *reachable' "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"; }
 case_ended() {
     # Two years on, by a clock that is kept: the hub's certificate has ended, whoever shows it.
     agent_stop cluster1
@@ -104,7 +105,7 @@ case_ended() {
     start CLOCK_KEPT=1
     connected
 }
-said() { "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" | grep -E "$1"; }
+said() { says "$1" "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"; }
 case_floor() {
     # A hub that was two years ahead said so; what counted before that has ended for this machine, clock or not.
     local log=$FLEET/logs/cluster1-agent.err from
@@ -132,7 +133,7 @@ case_floor() {
     start
     connected
 }
-grep_after() { tail -n "+$(($1 + 1))" "$3" | grep -q "$2"; }
+grep_after() { grep -q "$2" <<<"$(tail -n "+$(($1 + 1))" "$3")"; }
 
 must "a member, a hub, an agent with a clock of its own" begin
 try "1970, ten years behind and ahead, 2039, 2107 at the start" case_at_start
