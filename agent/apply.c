@@ -13,7 +13,9 @@
 /* A request under way holds up later phases no longer than this: a slow admission webhook is nobody
  * else's trouble. */
 #define PATIENCE_MS 2000u
-#define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true"
+/* Nobody reads the warnings that an API server makes by default, for which it reads the whole body
+ * a second time. What its schema does not know server-side apply refuses either way. */
+#define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true&fieldValidation=Ignore"
 
 static const char *const phase_kinds[][8] = {
     {"Namespace"},

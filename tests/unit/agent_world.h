@@ -120,6 +120,7 @@ struct world {
     uint64_t sent_bytes; /* as the link counts; 0: 1000 */
     uint64_t hub_knows;  /* 0: it is of before that was said */
     unsigned kinds_asked;
+    unsigned kinds_code;  /* of the answer to GET /k; 0: as it should be */
     bool consent_off;     /* the agent's own guard */
     bool hub_has_orders;  /* GET /r */
     bool hub_has_no_base; /* every frame is a full one */

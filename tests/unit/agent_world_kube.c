@@ -515,7 +515,7 @@ static unsigned respond(struct world *w, struct fed_kube_call *call, struct fed_
     }
     if (call->body[0] == '[')
         return release_object(w, path, out);
-    assert_non_null(strstr(call->path, "fieldManager=fedlet&force=true"));
+    assert_non_null(strstr(call->path, "fieldManager=fedlet&force=true&fieldValidation=Ignore"));
     return apply_object(w, path, call, out);
 }
 
