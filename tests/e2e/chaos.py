@@ -104,7 +104,10 @@ class Server:
         self.connection.request(method, path, json.dumps(body) if body is not None else None,
                                 {"Content-Type": content_type, "Accept": "application/json"})
         answer = self.connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}")
+        text = answer.read() or b"{}"
+        if not text.startswith(b"{"):  # of a kind that is not served, in plain words
+            return answer.status, {"message": text.decode(errors="replace")}
+        return answer.status, json.loads(text)
 
     def close(self):
         if self.connection:
