@@ -88,6 +88,7 @@ bool apply_clash_tidy(
     }
     update.has_fields = true; /* of that entry, and the label stays */
     update.fields_index = seen->update_index;
+    update.fields_all = 0;
     update.has_managed = false;
     entry->clash = AGENT_CLASH_TIDIED;
     apply_start_patch(apply, entry, AGENT_STEP_YIELD, agent_render_release, &update);
