@@ -1,8 +1,8 @@
 /* hub_rollout_property_test.c - random fleets, rules, illnesses, people and restarts; what must
  * hold is in hub_rollout_sim.c.
  *
- * SEEDS=N runs N fleets (default: as many as 16 seconds allow, and at most FLEETS), SEED=N just
- * that one with its events. Every 64th fleet is large (up to 10,000 clusters). */
+ * SEEDS=N runs N fleets (default: as many as 16 seconds allow, and at most FLEETS) from FROM (1)
+ * on, SEED=N just that one with its events. Every 64th fleet is large (up to 10,000 clusters). */
 #include "hub_rollout_sim.h"
 
 #include <setjmp.h>
@@ -573,6 +573,8 @@ static void test_fleets(void **state)
 {
     const char *only = getenv("SEED");
     const char *asked = getenv("SEEDS");
+    const char *from = getenv("FROM");
+    unsigned long first = from ? strtoul(from, NULL, 10) : 1;
     unsigned long n = asked ? strtoul(asked, NULL, 10) : FLEETS;
     time_t end = time(NULL) + SECONDS;
     unsigned long i = 0;
@@ -583,7 +585,7 @@ static void test_fleets(void **state)
         return;
     }
     for (; i < n && (asked || time(NULL) < end); i++)
-        one(i + 1, false);
+        one(first + i, false);
     print_message("%lu fleets, engines rested %zu times\n", i, rested);
 }
 
