@@ -388,6 +388,8 @@ FED_MUST_USE enum fed_err rollout_write(
 /* A write failed, or another hub made one: everything is to be read again from the store, in a turn
  * of its own, for what is staged would be flushed by reading. */
 void rollout_break(struct hub_rollouts *r, struct rollout_subject *s);
+/* The cluster came into reach, or went out of it; or what is new for it waits, or no longer. */
+void rollout_cluster_moved(struct hub_rollouts *r, struct fed_span cluster);
 
 /* ---- facts.c ---- */
 /* Tells the engine which clusters there are, and what is known of their copies: of those that
@@ -397,6 +399,7 @@ FED_MUST_USE enum fed_err rollout_sync(
     struct hub_rollouts *r, struct rollout_subject *s, bool *all);
 
 /* Of an engine that rests: whether anything that moved is news to it. */
+void rollout_recheck_all(struct hub_rollouts *r);
 FED_MUST_USE enum fed_err rollout_sync_rest(
     struct hub_rollouts *r, struct rollout_subject *s, bool *news);
 

@@ -408,8 +408,9 @@ static void recover_all(struct hub_rollouts *r)
     }
 }
 
-/* Changes that came while what is stored was not known. */
-static void recheck_all(struct hub_rollouts *r)
+/* Changes that came while what is stored was not known; and objects whose kind became a federated
+ * one, which no cluster has. */
+void rollout_recheck_all(struct hub_rollouts *r)
 {
     struct fed_map_iter it;
 
@@ -499,7 +500,7 @@ void rollout_timer(void *ctx)
         recover_all(r);
     }
     if (r->recheck)
-        recheck_all(r);
+        rollout_recheck_all(r);
     rollout_policies_retry(r);
     if (r->broken)
         rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
