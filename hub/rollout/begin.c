@@ -340,10 +340,12 @@ enum fed_err rollout_begin_waiting(struct hub_rollouts *r, struct rollout_subjec
     if (!err)
         err = rollout_ops_stage(r, s, &ops, &diag);
     rollout_ops_fini(&ops);
-    if (err)
+    if (err) {
         fed_log(r->log, FED_LOG_ERROR, "rollouts: %s does not begin: %s; next try in %u s",
             s->waiting ? s->waiting->name : "", diag.text[0] ? diag.text : fed_err_text(err),
             ROLLOUT_RETRY_MS / 1000u);
+        s->broken = r->broken = true; /* the engine may be ahead of the store */
+    }
     rollout_due(r, s, err ? ROLLOUT_RETRY_MS : 0);
     return err;
 }

@@ -246,6 +246,15 @@ static enum fed_err step(struct hub_rollouts *r, struct rollout_subject *s, stru
     return err;
 }
 
+/* The engine decided something that is not even staged. */
+static bool is_ahead(const struct rollout_subject *s)
+{
+    struct changes changes = {0};
+
+    hub_rollout_each_changed(s->engine, count_change, &changes);
+    return !s->unsettled && (changes.n > 0 || hub_rollout_record_changed(s->engine));
+}
+
 /* What waits for a policy waits for nothing else; its paper says why. */
 static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
 {
@@ -267,7 +276,7 @@ static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
     } else if (err) {
         fed_log(r->log, FED_LOG_ERROR, "rollouts: %s: %s; next try in %u s", s->present->name,
             diag.text[0] ? diag.text : fed_err_text(err), ROLLOUT_RETRY_MS / 1000u);
-        if (err != FED_ERR_NOMEM)
+        if (err != FED_ERR_NOMEM || is_ahead(s))
             s->broken = r->broken = true;
         rollout_due(r, s, ROLLOUT_RETRY_MS);
         return;
