@@ -454,15 +454,17 @@ static uint64_t step_one(struct hub_rollouts *r, struct rollout_subject *s, uint
     return s->due ? s->due_ms : UINT64_MAX;
 }
 
-static bool is_turn_over(const struct hub_rollouts *r, uint64_t now_ms)
+/* The loop's time stands still in a callback. */
+static bool is_turn_over(const struct hub_rollouts *r, uint64_t began_us)
 {
     return r->n_written >= ROLLOUT_TURN_CLUSTERS ||
-           fed_loop_now_ms(r->o.loop) >= now_ms + ROLLOUT_TURN_MS;
+           fed_loop_clock_us(r->o.loop) >= began_us + ROLLOUT_TURN_MS * 1000;
 }
 
 struct turn {
     uint64_t now_ms;
-    uint64_t next_ms; /* when the next one is due */
+    uint64_t began_us; /* by the clock */
+    uint64_t next_ms;  /* when the next one is due */
     bool over;
 };
 
@@ -472,7 +474,7 @@ static void turn_to(struct hub_rollouts *r, struct turn *turn, struct rollout_su
 
     if (!turn->over) {
         due_ms = step_one(r, s, turn->now_ms);
-        turn->over = is_turn_over(r, turn->now_ms);
+        turn->over = is_turn_over(r, turn->began_us);
         r->next_slice = turn->over ? at + 1 : 0;
     }
     turn->next_ms = due_ms < turn->next_ms ? due_ms : turn->next_ms;
@@ -481,7 +483,8 @@ static void turn_to(struct hub_rollouts *r, struct turn *turn, struct rollout_su
 /* As far as the turn goes; the next one goes on behind it, so that nobody is left out. */
 static void step_all(struct hub_rollouts *r, uint64_t now_ms)
 {
-    struct turn turn = {.now_ms = now_ms, .next_ms = UINT64_MAX};
+    struct turn turn = {
+        .now_ms = now_ms, .began_us = fed_loop_clock_us(r->o.loop), .next_ms = UINT64_MAX};
     size_t first = r->next_slice < r->subjects.count ? r->next_slice : 0;
 
     r->n_written = 0;
