@@ -398,6 +398,7 @@ void hub_rollouts_close(struct hub_rollouts *r)
     fed_map_fini(&r->subjects);
     rollout_policies_fini(r);
     rollout_lost_fini(r);
+    rollout_sweeps_fini(r);
     rollout_zones_fini(r);
     rollout_forget_writers(r);
     fed_alloc_free(r->mem, r, sizeof *r);

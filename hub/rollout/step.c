@@ -487,7 +487,6 @@ static void step_all(struct hub_rollouts *r, uint64_t now_ms)
         .now_ms = now_ms, .began_us = fed_loop_clock_us(r->o.loop), .next_ms = UINT64_MAX};
     size_t first = r->next_slice < r->subjects.count ? r->next_slice : 0;
 
-    r->n_written = 0;
     for (int half = 0; half < 2; half++) {
         struct fed_map_iter it;
 
@@ -516,6 +515,7 @@ void rollout_timer(void *ctx)
     rollout_policies_retry(r);
     if (r->broken)
         rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
+    r->n_written = rollout_sweep(r);
     step_all(r, fed_loop_now_ms(r->o.loop));
     rollout_events_record(r);
     if (r->flush)
