@@ -163,11 +163,11 @@ case_unreadable() {
     hub_stop
     record mend
     hub_start
-    soon 30 AwaitingApproval phase 5
-    soon 30 six value_in cluster1
+    soon 120 AwaitingApproval phase 5
+    soon 120 six value_in cluster1
     is four value_in cluster2
     act 5 approve
-    soon 30 six value_in cluster2
+    soon 120 six value_in cluster2
     soon 20 Complete phase 5
 }
 limits() { # limits CPU
@@ -192,18 +192,17 @@ PY
     wait_for 20 "a FederatedLimitRange" hubctl apply -f "$FLEET/limits.yaml"
     hubctl apply -f "$FLEET/type.yaml"
     again
-    soon 30 AwaitingApproval later
-    soon 20 2 limit_in cluster1
+    soon 120 AwaitingApproval later
+    soon 120 2 limit_in cluster1
     lacks memberctl cluster2 -n shop get limitrange most
     hubctl -n shop annotate rollout federatedlimitrange-most-1 fedlet.io/action=approve:canary
-    soon 30 2 limit_in cluster2
+    soon 120 2 limit_in cluster2
     soon 20 Complete later
     hubctl -n shop delete federatedlimitrange most --wait=true
 }
-no_rollouts() { [ -z "$(hubctl -n shop get rollouts -o name)" ]; }
 case_gone() {
     hubctl -n shop delete federatedconfigmap web --wait=true
-    wait_for 20 "no Rollouts" no_rollouts
+    soon 20 '' hubctl -n shop get rollouts -o name
 }
 
 must "a hub, two members, an object in both" start
