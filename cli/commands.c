@@ -289,10 +289,14 @@ const struct cli_command cli_commands[] = {
         "--filename", cli_plan_replicas, CLI_OUTPUT_JSON},
     {"plan", "-f FILE [-n NS] [--all] [--exit-code] [-o json|yaml]",
         "what would go where if these objects were stored; nothing is",
-        "FILE holds federated objects, FederatedNamespaces and Namespaces, YAML or JSON, - is "
-        "standard\ninput. Each takes the place of the stored one as a whole. Objects that are not "
-        "in the file and\nchange because of it are shown, too. Bytes are those of what clusters "
-        "have not got yet, before\ncompression.\n\n"
+        "FILE holds federated objects, FederatedNamespaces and Namespaces, PlacementPolicies, and "
+        "KubeFedClusters\n(of which labels count); YAML or JSON, - is standard input. Each takes "
+        "the place of the stored one as a\nwhole. Objects that are not in the file and change "
+        "because of it are shown, too. Bytes are those of\nwhat clusters have not got yet, before "
+        "compression.\n\n"
+        "Objects are planned with the policies and labels that the hub has now; so are policies, "
+        "and each\ncluster. Left out, which is said: RolloutPolicies, and how a "
+        "ReplicaSchedulingPreference will share\nreplicas anew.\n\n"
         "  -f, --filename FILE    what would be stored\n"
         "  -n, --namespace NS     of objects that name none (default: that of the context)\n"
         "      --all              name all clusters, not the first eight\n"
