@@ -1,9 +1,15 @@
 /* token.c - fedctl token create, list, revoke. */
 #include "cli/cli.h"
 
+#include "proto/base/text.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+
+/* As the hub has them. */
+#define TTL_MAX_MS (8760u * UINT64_C(3600000))
+#define USES_MAX 100000u
 
 struct token_options {
     const char *ttl;
@@ -11,6 +17,13 @@ struct token_options {
     const char *approve;
     uint64_t uses;
 };
+
+static bool is_ttl(const char *text)
+{
+    uint64_t ms = 0;
+
+    return !fed_text_duration_ms(fed_span_text(text), &ms) && ms >= 1000 && ms <= TTL_MAX_MS;
+}
 
 /* CLI_DONE when they could be read. */
 static enum cli_exit read_options(
@@ -25,10 +38,15 @@ static enum cli_exit read_options(
     optind = 1;
     opterr = 0;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 't' && !is_ttl(optarg))
+            return cli_misuse(
+                self, "--ttl takes a duration from 1s to 8760h, as in 24h, not \"%s\"", optarg);
         if (c == 't')
             out->ttl = optarg;
-        else if (c == 'u' && (fed_span_to_u64(fed_span_text(optarg), &out->uses) || out->uses == 0))
-            return cli_misuse(self, "--uses takes a whole number from 1, not \"%s\"", optarg);
+        else if (c == 'u' && (fed_span_to_u64(fed_span_text(optarg), &out->uses) ||
+                                 out->uses == 0 || out->uses > USES_MAX))
+            return cli_misuse(
+                self, "--uses takes a whole number from 1 to %u, not \"%s\"", USES_MAX, optarg);
         else if (c == 'n')
             out->name = optarg;
         else if (c == 'a')
