@@ -3,6 +3,7 @@
 
 #include "proto/base/text.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,6 +90,38 @@ static enum fed_err make_body(
     return err ? err : fed_json_put(out, object);
 }
 
+static enum fed_err delete_token(struct cli *cli, struct fed_span id, struct fed_diag *diag)
+{
+    struct fed_json *answer;
+    struct fed_buf path;
+    enum fed_err err;
+
+    fed_buf_init(&path, cli->mem, 1024);
+    fed_buf_printf(&path, CLI_TOKENS "/" FED_SPAN_FMT, FED_SPAN_ARG(id));
+    err = fed_buf_err(&path);
+    if (!err)
+        err = cli_ask(cli, "DELETE", fed_buf_cstr(&path), NULL, fed_span_text(""), &answer, diag);
+    fed_buf_fini(&path);
+    return err;
+}
+
+/* To a full disk or a closed pipe: nobody has the token, or somebody a part of it. */
+static enum cli_exit take_back(struct cli *cli, struct fed_span id)
+{
+    int why = errno;
+    struct fed_diag diag = {""};
+    enum fed_err err = delete_token(cli, id, &diag);
+
+    if (err)
+        cli_fail(
+            "token " FED_SPAN_FMT " cannot be revoked: %s", FED_SPAN_ARG(id), cli_why(&diag, err));
+    else
+        cli_fail(
+            "token " FED_SPAN_FMT " was revoked again: it could not be printed", FED_SPAN_ARG(id));
+    errno = why;
+    return CLI_FAILED;
+}
+
 enum cli_exit cli_token_create(
     struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
@@ -116,6 +149,8 @@ enum cli_exit cli_token_create(
         cli_print_json(answer);
     else
         printf(FED_SPAN_FMT "\n", FED_SPAN_ARG(token));
+    if (fflush(stdout) || ferror(stdout))
+        return take_back(cli, fed_json_string(fed_json_find(answer, "metadata.name")));
     return CLI_DONE;
 }
 
@@ -168,17 +203,16 @@ enum cli_exit cli_token_list(struct cli *cli, const struct cli_command *self, in
 enum cli_exit cli_token_revoke(
     struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
-    struct fed_json *answer = NULL;
     struct fed_diag diag = {""};
-    char path[512];
+    enum fed_err err;
 
     if (argc != 2)
         return cli_misuse(self, "needs the id of one token");
     if (!cli_is_name(argv[1]))
         return cli_misuse(self, "\"%s\" is not a token's id", argv[1]);
-    snprintf(path, sizeof path, "%s/%s", CLI_TOKENS, argv[1]);
-    if (cli_ask(cli, "DELETE", path, NULL, fed_span_text(""), &answer, &diag))
-        return cli_fail("cannot revoke %s: %s", argv[1], diag.text);
+    err = delete_token(cli, fed_span_text(argv[1]), &diag);
+    if (err)
+        return cli_fail("cannot revoke %s: %s", argv[1], cli_why(&diag, err));
     fprintf(stderr, "token %s revoked\n", argv[1]);
     return CLI_DONE;
 }

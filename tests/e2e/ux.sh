@@ -273,6 +273,14 @@ closed_pipe() {
 try "a closed pipe behind fedctl ends it in order" closed_pipe
 one_line() { [ "$(fedctl token create | tee "$FLEET/token" | wc -l)" = 1 ] && grep -qE '^fedlet1\.[A-Za-z0-9_-]+$' "$FLEET/token"; }
 try "token create prints the token alone" one_line
+token_ids() { fedctl token list | awk 'NR > 1 {print $1}' | sort; }
+unprinted() {
+    token_ids >"$FLEET/ids"
+    fails 1 'No space left on device' bash -c '"$@" >/dev/full' - "$C" "${KC[@]}" token create
+    fails 1 'was revoked again' bash -c '"$@" >/dev/full' - "$C" "${KC[@]}" token create
+    token_ids | diff "$FLEET/ids" -
+}
+try "a token that cannot be printed is revoked again" unprinted
 try "a time to live that is none" refuses 2 'as in 24h, not "foo"' "$C" "${KC[@]}" token create --ttl foo
 try "a time to live that is too long" refuses 2 'from 1s to 8760h' "$C" "${KC[@]}" token create --ttl 8761h
 try "more uses than a token may have" refuses 2 'from 1 to 100000' "$C" "${KC[@]}" token create --uses 100001
