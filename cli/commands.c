@@ -85,7 +85,7 @@ const struct cli_command cli_commands[] = {
         "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
         "  fedctl join shop-17 --cluster-context shop-17 --host-cluster-context hub\n"
         "  fedctl join shop-18 --label region=north -o yaml | ssh gateway kubectl apply -f -\n",
-        "--cluster-context --host-cluster-name --image --label "
+        "--cluster-context --host-cluster-context --host-cluster-name --image --label "
         "--secret-name --error-on-existing --timeout --no-wait --kubefed-namespace --dry-run",
         cli_join, CLI_OUTPUT_YAML},
     {"unjoin", "CLUSTER [--cluster-context CTX] [--cleanup] [--force] [--yes]",
@@ -93,6 +93,8 @@ const struct cli_command cli_commands[] = {
         "The hub forgets the cluster and its key. What was propagated to it stays there, unless "
         "--cleanup.\n\n"
         "  --cluster-context CTX    also remove the agent's pod from the cluster of this context\n"
+        "  --host-cluster-context CTX\n"
+        "                           the hub's context (default: the current one)\n"
         "  --cleanup                delete what was propagated there first (label "
         "kubefed.io/managed)\n"
         "  --orphan                 leave it there, which is the default\n"
@@ -102,7 +104,8 @@ const struct cli_command cli_commands[] = {
         "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
         "  fedctl unjoin shop-17 --yes\n"
         "  fedctl unjoin shop-17 --cluster-context shop-17 --cleanup\n",
-        "--cluster-context --cleanup --orphan --force --yes --secret-name --host-cluster-name "
+        "--cluster-context --host-cluster-context --cleanup --orphan --force --yes --secret-name "
+        "--host-cluster-name "
         "--kubefed-namespace --dry-run",
         cli_unjoin, CLI_OUTPUT_JSON},
     {"enable", "TYPE | -f FILE [--version V] [--cluster-context CTX] [-o yaml]",
