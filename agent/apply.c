@@ -13,7 +13,9 @@
 /* A request under way holds up later phases no longer than this: a slow admission webhook is nobody
  * else's trouble. */
 #define PATIENCE_MS 2000u
-#define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true"
+/* Nobody reads the warnings that an API server makes by default, for which it reads the whole body
+ * a second time. What its schema does not know server-side apply refuses either way. */
+#define APPLY_QUERY "?fieldManager=" AGENT_FIELD_MANAGER "&force=true&fieldValidation=Ignore"
 
 static const char *const phase_kinds[][8] = {
     {"Namespace"},
@@ -93,6 +95,8 @@ static void on_done(
         apply_unreachable(apply, entry, call.step, err, diag);
     else if (call.step == AGENT_STEP_YIELD)
         apply_yield_answer(apply, entry, answer);
+    else if (call.step == AGENT_STEP_FIND)
+        apply_find_answer(apply, entry, answer);
     else if (call.step == AGENT_STEP_READ)
         apply_read_answer(apply, entry, answer);
     else if (!entry->removing)
@@ -263,6 +267,7 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
     case AGENT_STEP_READ:
     case AGENT_STEP_RELEASE: /* always from a fresh look */
     case AGENT_STEP_YIELD:
+    case AGENT_STEP_FIND:
         start_read(apply, entry);
         break;
     case AGENT_STEP_APPLY:

@@ -46,24 +46,6 @@ static void give_up(struct agent_sync *s, enum agent_dial_cause cause, const cha
 
 /* ---- kinds ---- */
 
-static void on_kinds(void *ctx, enum fed_err err, const struct fed_link_message *message,
-    const struct fed_diag *diag)
-{
-    struct agent_sync *s = ctx;
-
-    (void)diag;
-    if (s->at == AGENT_SYNC_READY && !err && message->code == FED_LINK_CONTENT)
-        s->events.kinds(s->events.ctx, message->payload);
-}
-
-/* What is known stays when there is no answer. */
-static void ask_for_kinds(struct agent_sync *s)
-{
-    if (s->ports.link->request(s->ports.link->ctx, FED_LINK_GET, FED_LINK_PATH_KINDS, NULL,
-            (struct fed_span){0}, REQUEST_TIMEOUT_MS, on_kinds, s))
-        fed_log(s->ports.log, FED_LOG_DEBUG, "the federated kinds cannot be asked for");
-}
-
 /* Whether what is held is what the hub's hello spoke of. */
 static bool are_kinds_same(const struct agent_sync *s)
 {
@@ -222,7 +204,7 @@ static void on_observed(void *ctx, enum fed_err err, const struct fed_link_messa
     if (s->missed && !s->pulling && !s->pull_due)
         agent_sync_on_pull_timer(s);
     if (s->missed || !are_kinds_same(s))
-        ask_for_kinds(s);
+        agent_sync_ask_for_kinds(s);
     s->missed = false;
     agent_sync_ask_for_removals(s);
 }
@@ -330,7 +312,8 @@ static void on_down(void *ctx)
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
     agent_timer_stop(&s->ports, s->removals_timer);
-    s->removals_asked = s->removals_again = false;
+    agent_timer_stop(&s->ports, s->kinds_timer);
+    s->removals_asked = s->removals_again = s->kinds_asked = s->kinds_again = false;
     s->events.down(s->events.ctx);
 }
 
@@ -353,7 +336,7 @@ static void on_notification(void *ctx, const struct fed_link_message *message)
     } else if (message->code == FED_LINK_CONTENT) {
         arm_heartbeat(s); /* its acknowledgement proved our life */
         if (tells_of_kinds(s, message->payload)) {
-            ask_for_kinds(s);
+            agent_sync_ask_for_kinds(s);
             agent_sync_ask_for_removals(s);
         }
         agent_sync_take_frame(s, message->payload);
@@ -398,6 +381,7 @@ void agent_sync_stop(struct agent_sync *s)
     agent_timer_stop(&s->ports, s->timer);
     agent_timer_stop(&s->ports, s->pull_timer);
     agent_timer_stop(&s->ports, s->removals_timer);
+    agent_timer_stop(&s->ports, s->kinds_timer);
 }
 
 void agent_sync_status(const struct agent_sync *s, struct agent_sync_status *out)
@@ -458,6 +442,9 @@ enum fed_err agent_sync_new(const struct agent_ports *ports, struct agent_state 
         err = ports->loop->timer_new(
             ports->loop->ctx, agent_sync_on_removals_timer, s, &s->removals_timer);
     if (!err)
+        err =
+            ports->loop->timer_new(ports->loop->ctx, agent_sync_on_kinds_timer, s, &s->kinds_timer);
+    if (!err)
         err = load_mark(s);
     if (!err)
         err = agent_dial_new(ports, options, &dial, &s->dial);
@@ -478,5 +465,6 @@ void agent_sync_free(struct agent_sync *s)
     s->ports.loop->timer_free(s->ports.loop->ctx, s->timer);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->pull_timer);
     s->ports.loop->timer_free(s->ports.loop->ctx, s->removals_timer);
+    s->ports.loop->timer_free(s->ports.loop->ctx, s->kinds_timer);
     fed_alloc_free(s->ports.mem, s, sizeof *s);
 }

@@ -1,5 +1,6 @@
-/* sync_inner.h - the inside of a session with the hub: sync.c (the session) and sync_bundle.c
- * (frames, and pulling them). Not for other files. */
+/* sync_inner.h - the inside of a session with the hub: sync.c (the session), sync_bundle.c
+ * (frames, and pulling them), sync_removals.c and sync_kinds.c (what is asked for beside them). Not
+ * for other files. */
 #ifndef FEDLET_AGENT_SYNC_INNER_H
 #define FEDLET_AGENT_SYNC_INNER_H
 
@@ -27,6 +28,10 @@ struct agent_sync {
     bool removals_again;               /* and once more after it */
     struct fed_timer *removals_timer;
     struct agent_retry removals_retry;
+    bool kinds_asked; /* (sync_kinds.c), no answer yet */
+    bool kinds_again; /* and once more after it */
+    struct fed_timer *kinds_timer;
+    struct agent_retry kinds_retry;
     bool kinds_known;
     uint8_t kinds[FED_LINK_KINDS_DIGEST_SIZE]; /* of what the daemon holds */
     bool has_mark;                             /* stored, for the next hello */
@@ -76,5 +81,10 @@ void agent_sync_on_pull_timer(void *sync);
 /* When removals wait, the hub is asked which of them are ordered. */
 void agent_sync_ask_for_removals(struct agent_sync *sync);
 void agent_sync_on_removals_timer(void *sync);
+
+/* ---- sync_kinds.c ---- */
+/* The hub is asked which kinds are federated. */
+void agent_sync_ask_for_kinds(struct agent_sync *sync);
+void agent_sync_on_kinds_timer(void *sync);
 
 #endif

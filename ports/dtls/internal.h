@@ -109,6 +109,7 @@ struct fed_dtls_session {
     uint32_t
         unproven_budget; /* bytes that may go to an address which only one record has come from */
     bool unproven;
+    bool with_cid;                  /* of an open one: its records come with our connection ID */
     uint8_t state;                  /* enum dtls_state */
     uint8_t hello[DTLS_HELLO_MARK]; /* of an open one: end of the client's random */
     uint8_t cid[DTLS_CID_SIZE];
@@ -224,6 +225,10 @@ void dtls_table_move(
 /* The latest session of an address in that state; NULL. */
 struct fed_dtls_session *dtls_table_by_address(
     const struct dtls_table *table, const struct dtls_address *address, enum dtls_state state);
+/* The open session of an address whose records come without a connection ID: there is one at most;
+ * NULL. */
+struct fed_dtls_session *dtls_table_without_cid(
+    const struct dtls_table *table, const struct dtls_address *address);
 struct fed_dtls_session *dtls_table_by_cid(
     const struct dtls_table *table, const uint8_t cid[DTLS_CID_SIZE]);
 struct fed_dtls_session *dtls_table_any(const struct dtls_table *table);

@@ -107,23 +107,13 @@ static enum fed_err saved_take(struct fed_span from, struct saved *out)
 
 /* ---- save ---- */
 
-static bool has_peer_cid(struct fed_dtls_session *s)
-{
-    int enabled = MBEDTLS_SSL_CID_DISABLED;
-    uint8_t cid[MBEDTLS_SSL_CID_OUT_LEN_MAX];
-    size_t len = 0;
-
-    return mbedtls_ssl_get_peer_cid(&s->ssl, &enabled, cid, &len) == 0 &&
-           enabled == MBEDTLS_SSL_CID_ENABLED;
-}
-
 enum fed_err fed_dtls_session_save(
     struct fed_dtls_session *session, struct fed_buf *out, unsigned *steer)
 {
     uint64_t now_ms = fed_loop_now_ms(session->server->loop);
     uint8_t context[FED_DTLS_SAVED_MAX];
     size_t len = 0;
-    struct saved v = {.with_cid = has_peer_cid(session),
+    struct saved v = {.with_cid = session->with_cid,
         .unproven = session->unproven,
         .address = session->address,
         .silent_ms = (uint32_t)(now_ms - session->heard_ms),
@@ -201,6 +191,7 @@ enum fed_err fed_dtls_session_restore(struct fed_dtls_server *server, struct fed
     memcpy(s->cid, v.cid, sizeof(s->cid));
     s->address = v.address;
     s->stats = v.stats;
+    s->with_cid = v.with_cid;
     s->unproven = v.unproven; /* with no budget: its next record proves the address */
     s->heard_ms = now_ms - (v.silent_ms + away_ms < now_ms ? v.silent_ms + away_ms : now_ms);
     s->state = DTLS_OPEN;

@@ -22,20 +22,23 @@ static struct fed_dtls_session *route_cid(struct fed_dtls_server *server, struct
     return dtls_table_by_cid(&server->table, d.at + CID_AT);
 }
 
-/* An address may have an open session and a new handshake at once. Of its encrypted records data
- * and alerts are the open session's: in the handshake they could only fail, and a record that fails
- * there may end it. */
+/* An address may have open sessions and a new handshake at once. Of its encrypted records data and
+ * alerts are the open session's whose records have no connection ID: in the handshake they could
+ * only fail, and a record that fails there may end it. One in the clear is of the handshake, or of
+ * the last one, repeated. */
 static struct fed_dtls_session *route_address(struct fed_dtls_server *server, struct fed_span d)
 {
     bool encrypted = d.at[3] != 0 || d.at[4] != 0; /* epoch */
     bool open_first = encrypted && (d.at[0] == CONTENT_DATA || d.at[0] == CONTENT_ALERT);
-    struct fed_dtls_session *s = dtls_table_by_address(
-        &server->table, &server->from, open_first ? DTLS_OPEN : DTLS_HANDSHAKE);
+    struct fed_dtls_session *open =
+        encrypted ? dtls_table_without_cid(&server->table, &server->from)
+                  : dtls_table_by_address(&server->table, &server->from, DTLS_OPEN);
+    struct fed_dtls_session *begun =
+        dtls_table_by_address(&server->table, &server->from, DTLS_HANDSHAKE);
 
-    if (s)
-        return s;
-    return dtls_table_by_address(
-        &server->table, &server->from, open_first ? DTLS_HANDSHAKE : DTLS_OPEN);
+    if (open_first)
+        return open ? open : begun;
+    return begun ? begun : open;
 }
 
 static bool is_client_hello(struct fed_span d)

@@ -297,6 +297,16 @@ static void session_read(struct fed_dtls_session *s)
     }
 }
 
+static bool has_cid(struct fed_dtls_session *s)
+{
+    int enabled = MBEDTLS_SSL_CID_DISABLED;
+    uint8_t cid[MBEDTLS_SSL_CID_OUT_LEN_MAX];
+    size_t len = 0;
+
+    return mbedtls_ssl_get_peer_cid(&s->ssl, &enabled, cid, &len) == 0 &&
+           enabled == MBEDTLS_SSL_CID_ENABLED;
+}
+
 /* Who the peer is. FED_ERR_UNAUTHENTICATED when that cannot be said. */
 static enum fed_err peer_facts(struct fed_dtls_session *s, struct fed_crypto_cert_info *info,
     struct fed_dtls_peer *peer, struct fed_diag *diag)
@@ -359,12 +369,16 @@ static void session_opened(struct fed_dtls_session *s)
         dtls_session_drop(s);
         return;
     }
-    old = dtls_table_by_address(&server->table, &s->address, DTLS_OPEN);
+    /* The peer is there: its handshake is whole (RFC 6347 section 4.2.8). Another session that is
+     * known by nothing but the address can be none any more. One with a connection ID may be that
+     * of a peer which has moved without a word, as the port of a NAT is given to others. */
+    old = dtls_table_without_cid(&server->table, &s->address);
     if (old)
         session_end(old, "replaced by a new session from its address");
     no_handshake(s);
     server->stats.handshakes++;
     s->state = DTLS_OPEN;
+    s->with_cid = has_cid(s);
     memcpy(s->hello,
         s->handshake->client_random + sizeof(s->handshake->client_random) - sizeof(s->hello),
         sizeof(s->hello));

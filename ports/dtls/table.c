@@ -133,6 +133,16 @@ struct fed_dtls_session *dtls_table_by_address(
     return s;
 }
 
+struct fed_dtls_session *dtls_table_without_cid(
+    const struct dtls_table *table, const struct dtls_address *address)
+{
+    struct fed_dtls_session *s = table->by_address[bucket_of_address(table, address)];
+
+    while (s && !(s->state == DTLS_OPEN && !s->with_cid && dtls_address_eq(&s->address, address)))
+        s = s->next_by_address;
+    return s;
+}
+
 struct fed_dtls_session *dtls_table_by_cid(
     const struct dtls_table *table, const uint8_t cid[DTLS_CID_SIZE])
 {

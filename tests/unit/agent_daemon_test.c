@@ -352,6 +352,51 @@ static void test_kinds_are_remembered(void **state)
     world_free(w);
 }
 
+/* A hub that cannot say it now is asked again in the same session, with pauses. */
+static void test_kinds_are_asked_for_again(void **state)
+{
+    static const unsigned codes[] = {FED_LINK_INTERNAL, FED_LINK_UNAVAILABLE};
+    struct world_work works[] = {ns, map_a, web};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct world *w = world_new();
+        unsigned asked;
+
+        w->hub_has_kinds = true;
+        w->hub_knows = FED_LINK_KNOWS_ALL;
+        w->kinds_code = codes[i];
+        world_add_object(w, SECRETS_PATH "before", "true");
+        publish(w, 1, works, 3);
+        world_boot(w);
+        world_pass(w, 60000);
+        assert_in_range(w->kinds_asked, 3, 20);
+        assert_string_equal(world_object(w, SECRETS_PATH "before")->managed, "true");
+        w->kinds_code = 0;
+        world_pass(w, 600000);
+        assert_string_equal(world_object(w, SECRETS_PATH "before")->managed, "");
+        asked = w->kinds_asked;
+        world_pass(w, 3600000);
+        assert_int_equal(w->kinds_asked, asked);
+        assert_int_equal(w->connects, 1);
+        world_free(w);
+    }
+}
+
+/* One that does not know the question is not asked again, until it speaks of kinds. */
+static void test_kinds_nobody_knows(void **state)
+{
+    struct world_work works[] = {ns, map_a, web};
+    struct world *w = world_new();
+
+    (void)state;
+    publish(w, 1, works, 3);
+    world_boot(w);
+    world_pass(w, 3600000);
+    assert_int_equal(w->kinds_asked, 1);
+    world_free(w);
+}
+
 static uint64_t month_sent(struct world *w)
 {
     struct fed_buf out;
@@ -1446,6 +1491,8 @@ int main(void)
         cmocka_unit_test(test_remote_status),
         cmocka_unit_test(test_older_hub_gets_what_it_knows),
         cmocka_unit_test(test_kinds_are_remembered),
+        cmocka_unit_test(test_kinds_are_asked_for_again),
+        cmocka_unit_test(test_kinds_nobody_knows),
         cmocka_unit_test(test_bytes_of_the_month),
         cmocka_unit_test(test_a_version_that_the_member_moves_is_told),
         cmocka_unit_test(test_a_version_that_never_rests_is_told_with_growing_pauses),

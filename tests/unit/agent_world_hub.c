@@ -438,6 +438,8 @@ static unsigned answer_op(struct world *w, struct world_op *op, struct fed_buf *
 
     if (strcmp(op->path, FED_LINK_PATH_KINDS) == 0) {
         w->kinds_asked++;
+        if (w->kinds_code)
+            return w->kinds_code;
         return w->hub_has_kinds ? put_kinds(out) : FED_LINK_NOT_FOUND;
     } else if (strcmp(op->path, FED_LINK_PATH_REMOVALS) == 0) {
         w->removals_asked++;
@@ -492,7 +494,8 @@ bool world_link_step(struct world *w)
 
     if (!op)
         return false;
-    if (op->what == OP_OBSERVE && w->hold_observe) {
+    if ((op->what == OP_OBSERVE && w->hold_observe) ||
+        (w->hold_orders && strcmp(op->path, FED_LINK_PATH_REMOVALS) == 0)) {
         if (!op->held_code)
             op->held_code = answer_op(w, op, &op->payload);
         return false;

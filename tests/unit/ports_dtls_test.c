@@ -572,6 +572,26 @@ static void test_replay(void **state)
     end();
 }
 
+/* A client's port, which it leaves without a word, for the next one. */
+static uint16_t port_of_gone(struct client *c)
+{
+    uint16_t port = client_local_port(c);
+
+    close(c->fd);
+    c->fd = dup(STDERR_FILENO);
+    return port;
+}
+
+static void init_at(struct client *c, uint16_t port, const struct client_options *options)
+{
+    client_init(c, w.port, options);
+    client_bind_to(c, port);
+    w.clients[0] = c;
+    w.n_clients = 1;
+}
+
+/* Sessions that are known by nothing but their address: the new one, once it is there, is the only
+ * one. */
 static void test_same_port_again(void **state)
 {
     struct client_options options = with_cert();
@@ -582,27 +602,20 @@ static void test_same_port_again(void **state)
     uint16_t port;
 
     (void)state;
+    options.no_cid = true;
     begin();
     add(&first, &options);
     assert_true(run(all_open, WAIT_MS));
-    port = client_local_port(&first);
-    w.n_clients = 0; /* the first is gone without a word; its socket's port is taken over */
-    close(first.fd);
-    first.fd = dup(STDERR_FILENO);
+    port = port_of_gone(&first);
     bad.id = NULL;
     bad.impatient = true;
-    client_init(&second, w.port, &bad);
-    client_bind_to(&second, port);
-    w.clients[w.n_clients++] = &second;
+    init_at(&second, port, &bad);
     assert_true(run(all_settled, WAIT_MS));
     run(NULL, 20);
     assert_int_equal(w.closed, 0); /* a handshake that fails replaces nothing */
     assert_int_equal(fed_dtls_server_sessions(w.server), 1);
-    close(second.fd);
-    second.fd = dup(STDERR_FILENO);
-    client_init(&third, w.port, &options);
-    client_bind_to(&third, port);
-    w.clients[0] = &third;
+    (void)port_of_gone(&second);
+    init_at(&third, port, &options);
     assert_true(run(got_closed, WAIT_MS));
     assert_non_null(strstr(w.why, "replaced"));
     assert_true(run(all_open, WAIT_MS));
@@ -611,6 +624,84 @@ static void test_same_port_again(void **state)
     client_fini(&first);
     client_fini(&second);
     client_fini(&third);
+    end();
+}
+
+/* A NAT gives the port of one agent to another. The one that had it has moved, and goes on. */
+static void port_is_given_away(bool second_without_cid)
+{
+    struct client_options options = with_cert();
+    struct client first;
+    struct client second;
+    struct fed_dtls_session *session;
+    uint16_t port;
+
+    begin();
+    add(&first, &options);
+    assert_true(run(all_open, WAIT_MS));
+    session = w.session;
+    port = port_of_gone(&first);
+    options.no_cid = second_without_cid;
+    init_at(&second, port, &options);
+    assert_true(run(opened_two, WAIT_MS));
+    assert_true(run(all_open, WAIT_MS));
+    assert_int_equal(w.closed, 0);
+    assert_int_equal(fed_dtls_server_sessions(w.server), 2);
+    echo_check(&second);
+    /* What is still sent to the first one there is nothing to the second. */
+    assert_int_equal(fed_dtls_send(session, FED_SPAN_LIT("for the first")), FED_OK);
+    run(NULL, 20);
+    client_bind_to(&first, 0);
+    w.received = 0;
+    client_send(&first, "moved", 5);
+    assert_true(run(got_record, WAIT_MS));
+    assert_int_equal(w.moved, 1);
+    w.clients[0]->records = 0;
+    echo_check(&second);
+    assert_int_equal(w.closed, 0);
+    client_fini(&first);
+    client_fini(&second);
+    end();
+}
+
+static void test_port_is_given_away(void **state)
+{
+    (void)state;
+    port_is_given_away(false);
+    port_is_given_away(true);
+}
+
+/* ... and may be given that of one without a connection ID: records without one are not its own. */
+static void test_moves_to_where_another_is(void **state)
+{
+    struct client_options options = with_cert();
+    struct client plain;
+    struct client c;
+    uint16_t port;
+    int fd;
+
+    (void)state;
+    options.no_cid = true;
+    begin();
+    add(&plain, &options);
+    assert_true(run(all_open, WAIT_MS));
+    options.no_cid = false;
+    add(&c, &options);
+    assert_true(run(all_open, WAIT_MS));
+    port = port_of_gone(&plain);
+    client_bind_to(&c, port);
+    client_send(&c, "moved", 5);
+    assert_true(run(got_record, WAIT_MS));
+    assert_int_equal(w.moved, 1);
+    fd = plain.fd; /* both are there now */
+    plain.fd = dup(c.fd);
+    close(fd);
+    client_send(&plain, "plain", 5);
+    assert_true(run(got_two_records, WAIT_MS));
+    assert_memory_equal(w.record, "plain", 5);
+    assert_int_equal(w.closed, 0);
+    client_fini(&plain);
+    client_fini(&c);
     end();
 }
 
@@ -1241,6 +1332,8 @@ int main(void)
         cmocka_unit_test(test_rebind),
         cmocka_unit_test(test_replay),
         cmocka_unit_test(test_same_port_again),
+        cmocka_unit_test(test_port_is_given_away),
+        cmocka_unit_test(test_moves_to_where_another_is),
         cmocka_unit_test(test_lost_flights),
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_hidden_hello),
