@@ -95,6 +95,8 @@ static void on_done(
         apply_unreachable(apply, entry, call.step, err, diag);
     else if (call.step == AGENT_STEP_YIELD)
         apply_yield_answer(apply, entry, answer);
+    else if (call.step == AGENT_STEP_FIND)
+        apply_find_answer(apply, entry, answer);
     else if (call.step == AGENT_STEP_READ)
         apply_read_answer(apply, entry, answer);
     else if (!entry->removing)
@@ -265,6 +267,7 @@ static void start(struct agent_apply *apply, struct agent_entry *entry)
     case AGENT_STEP_READ:
     case AGENT_STEP_RELEASE: /* always from a fresh look */
     case AGENT_STEP_YIELD:
+    case AGENT_STEP_FIND:
         start_read(apply, entry);
         break;
     case AGENT_STEP_APPLY:

@@ -88,13 +88,12 @@ static void on_line(void *ctx, struct fed_span line)
 static bool open_watch(struct await *a);
 
 static void on_ended(
-    void *ctx, enum fed_err err, unsigned status, struct fed_span body, const struct fed_diag *diag)
+    void *ctx, enum fed_err err, const struct fed_kube_answer *refusal, const struct fed_diag *diag)
 {
     struct await *a = ctx;
     struct agent_apply *apply = a->apply;
-    bool in_order = !err && status == 0 && apply_now(apply) - a->opened_ms >= SHORT_WATCH_MS;
+    bool in_order = !err && !refusal && apply_now(apply) - a->opened_ms >= SHORT_WATCH_MS;
 
-    (void)body;
     (void)diag;
     a->watch = NULL;
     if (in_order && open_watch(a))

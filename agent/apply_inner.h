@@ -163,6 +163,11 @@ void apply_yield_answer(
     struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
 void apply_remove_seen(
     struct agent_apply *apply, struct agent_entry *entry, struct agent_seen *seen);
+/* It is not there by the version that the bundle had: gone, or asked for by another one. */
+void apply_remove_absent(
+    struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
+void apply_find_answer(
+    struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
 void apply_start_delete(struct agent_apply *apply, struct agent_entry *entry);
 void apply_remove_answer(struct agent_apply *apply, struct agent_entry *entry, enum agent_step step,
     const struct fed_kube_answer *answer);

@@ -57,10 +57,6 @@ static void consider(
 
 static void absent(struct agent_apply *apply, struct agent_entry *entry)
 {
-    if (entry->removing) {
-        apply_drop(entry);
-        return;
-    }
     if (apply_drift_absent(apply, entry))
         return;
     entry->uid[0] = '\0';
@@ -124,6 +120,8 @@ void apply_read_answer(
 
     if (answer->status == 200) {
         present(apply, entry, answer);
+    } else if (answer->status == 404 && entry->removing) {
+        apply_remove_absent(apply, entry, answer);
     } else if (answer->status == 404) {
         absent(apply, entry);
     } else {

@@ -296,6 +296,7 @@ enum fed_err agent_consent_answer(struct agent_state *state, struct agent_table 
     struct answering a = {
         .state = state, .table = table, .ids = ids, .n_ids = n_ids, .now_ms = now_ms};
     size_t unclear = 0;
+    size_t n_window;
     enum fed_err err;
 
     fed_arena_init(&arena, state->mem, AGENT_STAGE_ARENA_MAX);
@@ -305,12 +306,13 @@ enum fed_err agent_consent_answer(struct agent_state *state, struct agent_table 
         unclear += table->at[i]->unclear && !a.ordered[i];
     if (!err)
         a.few = !agent_consent_needed(&state->consent, table, unclear, now_ms);
+    n_window = state->consent.window.n;
     if (!err)
         err = add_ops(&a);
     if (!err && a.n_ops > 0)
         err = agent_state_commit(state, a.ops, a.n_ops, diag);
     if (err)
-        state->consent.window.n -= a.passed;
+        state->consent.window.n = n_window;
     else
         *n = adopt(&a, now_ms);
     fed_arena_fini(&arena);

@@ -107,16 +107,15 @@ static void on_open(void *ctx)
 }
 
 static void on_ended(
-    void *ctx, enum fed_err err, unsigned status, struct fed_span body, const struct fed_diag *diag)
+    void *ctx, enum fed_err err, const struct fed_kube_answer *refusal, const struct fed_diag *diag)
 {
     struct kind *k = ctx;
     struct agent_observe *o = k->observe;
 
-    (void)body;
     k->watch = NULL;
-    if (status != 0) { /* refused; 410 among the reasons */
+    if (refusal) { /* 410 among the reasons */
         k->rv[0] = '\0';
-        observe_retry(k, 0);
+        observe_retry(k, refusal->retry_after_s);
         observe_log(k, "watch of", diag && diag->text[0] ? diag->text : "refused");
     } else if (err) {
         observe_doubt(k);

@@ -65,9 +65,10 @@ void agent_render_release(struct fed_buf *out, const struct agent_seen *seen)
     fed_buf_printf(out,
         "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"%llu\"}",
         (unsigned long long)seen->resource_version);
-    if (seen->has_fields)
-        fed_buf_printf(out, ",{\"op\":\"remove\",\"path\":\"/metadata/managedFields/%zu\"}",
-            seen->fields_index);
+    /* From behind, as what is behind one moves up when it goes. */
+    for (size_t i = seen->has_fields ? seen->fields_index + 1 : 0; i-- > 0;)
+        if (i == seen->fields_index || (i < 64 && seen->fields_all >> i & 1))
+            fed_buf_printf(out, ",{\"op\":\"remove\",\"path\":\"/metadata/managedFields/%zu\"}", i);
     if (seen->has_managed)
         fed_buf_put_text(
             out, ",{\"op\":\"remove\",\"path\":\"/metadata/labels/kubefed.io~1managed\"}");

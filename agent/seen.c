@@ -44,6 +44,8 @@ static enum fed_err read_managers(
             continue;
         out->has_fields = true;
         out->fields_index = it.index;
+        if (it.index < 64)
+            out->fields_all |= UINT64_C(1) << it.index;
         out->has_replicas =
             fed_json_get(fed_json_get(fed_json_get(it.value, "fieldsV1"), "f:spec"), "f:replicas");
         err = read_fields(mem, it.value, out);

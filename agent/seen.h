@@ -29,7 +29,8 @@ struct agent_seen {
     /* our managedFields entry */
     bool has_fields;
     bool has_replicas;                 /* spec.replicas is among them */
-    size_t fields_index;               /* position in metadata.managedFields */
+    size_t fields_index;               /* position in metadata.managedFields, of the last one */
+    uint64_t fields_all;               /* positions of all, below 64: bit by bit */
     uint8_t fields[AGENT_FIELDS_SIZE]; /* zeros without an entry */
     struct agent_health health;
     struct fed_json *status;       /* .status, NULL when absent */

@@ -26,11 +26,12 @@ struct staging {
     const struct fed_frame *frame;
     uint64_t now_ms;
     bool new_epoch;
-    bool again;    /* the first since this directory joined once more, of the same hub */
-    bool wait;     /* those that nobody ordered stay for now */
-    bool unclear;  /* for the frame does not say what was ordered */
-    size_t n_wait; /* of leaving, when they do */
-    size_t n_pass; /* when they do not */
+    bool again;      /* the first since this directory joined once more, of the same hub */
+    bool wait;       /* those that nobody ordered stay for now */
+    bool unclear;    /* for the frame does not say what was ordered */
+    size_t n_wait;   /* of leaving, when they do */
+    size_t n_pass;   /* when they do not */
+    size_t n_window; /* ids in the window before that */
     struct agent_entry **next; /* the table's next array, from the table's memory */
     size_t n_next;
     size_t cap_next;
@@ -305,6 +306,7 @@ static enum fed_err pass(struct staging *s, size_t n)
     struct fed_removal_id id;
     enum fed_err err = fed_consent_reserve(window, n);
 
+    s->n_window = window->n;
     for (size_t i = 0; i < s->n_leaving && !err; i++) {
         if (!is_counted(s, s->leaving[i]))
             continue;
@@ -669,7 +671,8 @@ static void adopt(struct staging *s)
 
 static void give_up(struct staging *s)
 {
-    s->state->consent.window.n -= s->n_pass;
+    if (s->n_pass > 0) /* of which a full window took none */
+        s->state->consent.window.n = s->n_window;
     for (size_t i = 0; i < s->n_swaps; i++) {
         agent_entry_free(s->table->mem, s->swaps[i].fresh);
         agent_trial_free(s->table->mem, s->swaps[i].trial);

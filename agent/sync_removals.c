@@ -51,6 +51,11 @@ static void on_removals(
         ask_later(s, err ? 0 : message->max_age_s);
         return;
     }
+    if (again) { /* of before the last word: what was ordered then may have come back, and left
+                    again */
+        agent_sync_ask_for_removals(s);
+        return;
+    }
     err =
         take(s, message->code == FED_LINK_CONTENT ? message->payload : (struct fed_span){0}, &diag);
     if (err) {
@@ -60,8 +65,6 @@ static void on_removals(
         return;
     }
     agent_retry_reset(&s->removals_retry);
-    if (again)
-        agent_sync_ask_for_removals(s);
 }
 
 void agent_sync_ask_for_removals(struct agent_sync *s)

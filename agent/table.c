@@ -11,7 +11,7 @@
 const char *agent_step_name(enum agent_step step)
 {
     static const char *const names[AGENT_STEPS] = {
-        "nothing", "read", "apply", "delete", "release", "yield"};
+        "nothing", "read", "apply", "delete", "release", "yield", "find"};
 
     return (unsigned)step < AGENT_STEPS ? names[step] : "?";
 }

@@ -24,6 +24,7 @@ enum agent_step {
     AGENT_STEP_DELETE,  /* delete the object that has our uid */
     AGENT_STEP_RELEASE, /* take label and ownership off, leave the object */
     AGENT_STEP_YIELD,   /* give up spec.replicas, which is the member's from now on */
+    AGENT_STEP_FIND,    /* the version of what is to go is not served: in which one it may be */
     AGENT_STEPS
 };
 const char *agent_step_name(enum agent_step step);
@@ -90,6 +91,7 @@ struct agent_entry {
     uint8_t deed;       /* enum fed_work_deed, until the hub knows */
     bool deed_sent;     /* it is in the report that waits for its answer */
     bool adopting;      /* the object that is there is not the federation's yet */
+    bool searched;      /* while removing: another version is tried than the bundle had */
     bool nothing;       /* seen: the member has nothing of it, and was asked for nothing since */
     bool pods_fail;     /* health is what its pods say (pods.h) */
     bool late;          /* health is that of a deadline that has passed (rollback.h) */

@@ -144,13 +144,12 @@ static void on_open(void *ctx)
 }
 
 static void on_ended(
-    void *ctx, enum fed_err err, unsigned status, struct fed_span body, const struct fed_diag *diag)
+    void *ctx, enum fed_err err, const struct fed_kube_answer *refusal, const struct fed_diag *diag)
 {
     struct waiting *w = ctx;
 
     (void)err;
-    (void)status;
-    (void)body;
+    (void)refusal;
     (void)diag;
     w->ended = true;
     w->cli->loop->stop(w->cli->loop->ctx);

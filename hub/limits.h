@@ -26,7 +26,6 @@
 #define HUB_LIMIT_IDLE_MS 120000u            /* a connection without a request */
 #define HUB_LIMIT_WATCHES 10000u
 #define HUB_LIMIT_USER_WATCHES 5000u /* half of them stay for others */
-#define HUB_LIMIT_PAGE 10000u        /* objects of one page, whatever limit= asks */
 #define HUB_LIMIT_WARNINGS 16u       /* Warning headers of one answer */
 #define HUB_LIMIT_EVENTS 10000u      /* Event objects that the hub itself keeps */
 #define HUB_LIMIT_EVENT_AGE_S 3600   /* as kube-apiserver's default event TTL */

@@ -66,9 +66,9 @@ struct fed_kube_watch_events {
     void *ctx;
     void (*open)(void *ctx);                       /* 200 came */
     void (*line)(void *ctx, struct fed_span line); /* one watch event, JSON */
-    /* The watch is over (its pointer is dead). status is the HTTP status when the server refused
-     * it, else 0. err FED_OK: the server ended it in order. */
-    void (*ended)(void *ctx, enum fed_err err, unsigned status, struct fed_span body,
+    /* The watch is over (its pointer is dead). refusal: the answer when the server refused it, else
+     * NULL. err FED_OK without one: the server ended it in order. */
+    void (*ended)(void *ctx, enum fed_err err, const struct fed_kube_answer *refusal,
         const struct fed_diag *diag);
 };
 

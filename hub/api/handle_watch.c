@@ -7,11 +7,16 @@
 
 #define WATCH_S_MAX 86400u
 #define SESSION_WATCH_S 15u
+#define WATCH_S_DEFAULT                                                                            \
+    1800u                       /* and up to as much again: kube-apiserver's --min-request-timeout \
+                                 */
 #define WATCH_MEMORY (1u << 20) /* the longest selector that parses takes less */
 
 struct start {
     struct hub_watch *w;
     uint64_t since;
+    uint64_t known; /* of what is composed */
+    enum fed_err err;
 };
 
 static bool start_each(void *ctx, const struct hub_object *object)
@@ -33,7 +38,9 @@ static void resume_each(void *ctx, const struct hub_change *change)
 }
 
 /* Objects whose composed part moved since: their stored bytes are older, so the history does not
- * name them. */
+ * name them. They are told before what the history names, and as of where the client is: cut in
+ * between, it asks for all of it again. What cannot be told ends the watch, and not with a revision
+ * from which it would go on without. */
 static bool resume_composed(void *ctx, const struct hub_object *object)
 {
     struct start *start = ctx;
@@ -46,13 +53,14 @@ static bool resume_composed(void *ctx, const struct hub_object *object)
 
     if (object->revision > start->since || !hub_watch_view(start->w, &view))
         return true;
-    if (fed_json_doc_new(start->w->owner->api->mem, &doc))
+    start->err = fed_json_doc_new(start->w->owner->api->mem, &doc);
+    if (start->err)
         return false;
-    if (!hub_object_view(&view, doc, &object->ref, object->bytes, &revision, &tree, NULL) &&
-        revision > start->since)
-        hub_watch_change_alone(start->w, &change);
+    start->err = hub_object_view(&view, doc, &object->ref, object->bytes, &revision, &tree, NULL);
+    if (!start->err && revision > start->known)
+        hub_watch_change_as(start->w, &change, start->since);
     fed_json_doc_free(doc);
-    return start->w->exchange != NULL;
+    return !start->err && start->w->exchange != NULL;
 }
 
 static enum fed_err copy_span(struct hub_watch *w, struct fed_span text, struct fed_span *out)
@@ -67,14 +75,15 @@ static enum fed_err copy_span(struct hub_watch *w, struct fed_span text, struct 
     return FED_OK;
 }
 
-/* 0: none. A watch is not ended with the session of a browser, so one is short, and has to be asked
- * for again: it outlives the session no longer than a stream does its token. */
+/* A watch is not ended with the session of a browser, so one is short, and has to be asked for
+ * again: it outlives the session no longer than a stream does its token. Others are apart from each
+ * other, so that they do not all come again at once. */
 static uint64_t watch_s(const struct hub_request *r)
 {
     uint64_t most_s = r->by_session ? SESSION_WATCH_S : WATCH_S_MAX;
 
-    if (r->by_session && r->query.timeout_s == 0)
-        return most_s;
+    if (r->query.timeout_s == 0)
+        return r->by_session ? most_s : WATCH_S_DEFAULT + r->started_us % WATCH_S_DEFAULT;
     return r->query.timeout_s < most_s ? r->query.timeout_s : most_s;
 }
 
@@ -88,8 +97,10 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
     w->beta = r->accept.beta;
     w->bookmarks = r->query.allow_bookmarks;
     w->bookmark_ms = fed_loop_now_ms(r->api->options.loop);
-    if (watch_s(r) > 0)
-        w->deadline_ms = w->bookmark_ms + watch_s(r) * 1000u;
+    w->checked_ms = w->bookmark_ms;
+    w->deadline_ms = w->bookmark_ms + watch_s(r) * 1000u;
+    if (!err)
+        err = hub_watch_right_keep(w, r);
     if (!err)
         err = copy_span(w, r->path.resource, &w->plural);
     if (!err)
@@ -112,7 +123,7 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
 /* Everything that is there, then the end of it when the client asked to be told. */
 static enum fed_err start_initial(struct hub_watch *w, struct hub_request *r)
 {
-    struct start start = {w, 0};
+    struct start start = {.w = w};
     uint64_t revision = hub_objects_revision(r->api->objects);
     enum fed_err err = hub_objects_list(
         r->api->objects, fed_span_text(w->resource), w->ns, NULL, start_each, &start);
@@ -125,16 +136,22 @@ static enum fed_err start_initial(struct hub_watch *w, struct hub_request *r)
 
 static enum fed_err start_resume(struct hub_watch *w, struct hub_request *r)
 {
-    struct start start = {w, r->query.resource_version};
-    enum fed_err err;
+    struct hub_objects *objects = r->api->objects;
+    struct start start = {.w = w,
+        .since = r->query.resource_version,
+        .known = hub_touches_known(w->owner, r->query.resource_version)};
+    enum fed_err err = FED_OK;
 
-    if (start.since >= hub_objects_revision(r->api->objects))
+    if (start.known >= hub_objects_revision(objects))
         return FED_OK;
-    err = hub_objects_since(
-        r->api->objects, fed_span_text(w->resource), start.since, resume_each, &start);
-    if (!err && w->exchange && r->kind->hooks.compose)
+    if (r->kind->hooks.compose)
         err = hub_objects_list(
-            r->api->objects, fed_span_text(w->resource), w->ns, NULL, resume_composed, &start);
+            objects, fed_span_text(w->resource), w->ns, NULL, resume_composed, &start);
+    if (!err)
+        err = start.err;
+    if (!err && w->exchange && start.since < hub_objects_revision(objects))
+        err = hub_objects_since(
+            objects, fed_span_text(w->resource), start.since, resume_each, &start);
     return err;
 }
 

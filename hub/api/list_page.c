@@ -135,17 +135,23 @@ static void put_token(
     struct fed_buf *out, struct hub_request *r, int64_t revision, const struct hub_object_ref *last)
 {
     bool with_ns = r->kind->namespaced && r->path.ns.len == 0;
+    struct fed_buf start;
     struct fed_buf text;
 
-    fed_buf_init(&text, r->mem, 2048);
-    fed_buf_printf(&text,
-        "{\"v\":\"" TOKEN_VERSION "\",\"rv\":%lld,\"start\":\"/" FED_SPAN_FMT "%s" FED_SPAN_FMT
-        "\\u0000\"}",
-        (long long)revision, FED_SPAN_ARG(with_ns ? last->ns : FED_SPAN_LIT("")),
-        with_ns ? "/" : "", FED_SPAN_ARG(last->name));
+    /* Roles may be called anything but what a path cannot hold. */
+    fed_buf_init(&start, r->mem, 1024);
+    fed_buf_printf(&start, "/" FED_SPAN_FMT "%s" FED_SPAN_FMT,
+        FED_SPAN_ARG(with_ns ? last->ns : FED_SPAN_LIT("")), with_ns ? "/" : "",
+        FED_SPAN_ARG(last->name));
+    fed_buf_put_u8(&start, 0);
+    fed_buf_init(&text, r->mem, 8192);
+    fed_buf_printf(
+        &text, "{\"v\":\"" TOKEN_VERSION "\",\"rv\":%lld,\"start\":", (long long)revision);
+    hub_json_put(&text, fed_buf_span(&start));
+    fed_buf_put_text(&text, "}");
     fed_text_put_base64url(out, fed_buf_span(&text));
-    if (fed_buf_err(&text))
-        out->err = fed_buf_err(&text);
+    if (fed_buf_err(&start) || fed_buf_err(&text))
+        out->err = fed_buf_err(&start) ? fed_buf_err(&start) : fed_buf_err(&text);
 }
 
 void hub_page_put_token(struct fed_buf *out, struct hub_request *r, const struct hub_page *page,

@@ -54,6 +54,11 @@ static const struct hub_kind *kind_of(const struct hub_kinds *kinds, struct fed_
     return NULL;
 }
 
+static bool is_namespace(const struct hub_kind *kind)
+{
+    return kind->group[0] == 0 && strcmp(kind->plural, "namespaces") == 0;
+}
+
 /* Stores the changed object, or removes it when nothing holds it any more. */
 static enum fed_err commit(struct work *w, struct fed_json *live, struct fed_json *next,
     const struct hub_kind *kind, const struct hub_object_ref *ref, uint64_t revision)
@@ -70,7 +75,7 @@ static enum fed_err commit(struct work *w, struct fed_json *live, struct fed_jso
     hub_api_version(kind, version, api_version);
     update.api_version = fed_span_text(api_version);
     write.remove = hub_owners_is_deleted(next) && !hub_object_has_finalizers(next) &&
-                   fed_json_count(fed_json_find(next, "spec.finalizers")) == 0;
+                   !(is_namespace(kind) && fed_json_count(fed_json_find(next, "spec.finalizers")));
     err = hub_fields_update(w->r.doc, &update, live, next);
     fed_buf_init(&bytes, w->r.mem, HUB_OBJECT_BYTES_MAX);
     if (!err)

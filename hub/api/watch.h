@@ -1,12 +1,21 @@
 /* watch.h - what the files of watches share: handle_watch.c begins one, watches.c keeps the list of
- * them, watch_event.c makes and sends what they are told. */
+ * them, watch_touch.c gathers what is composed anew, watch_event.c makes and sends what they are
+ * told, watch_right.c looks whether their users may still be told. */
 #ifndef FEDLET_HUB_API_WATCH_H
 #define FEDLET_HUB_API_WATCH_H
 
 #include "hub/api/internal.h"
 #include "proto/base/map.h"
 
-struct hub_touch; /* of watches.c */
+struct hub_touch; /* of watch_touch.c */
+
+/* While the store was at `told`, watches were told of touches since the revision `touched`, some of
+ * them after events of later revisions. */
+struct hub_late {
+    uint64_t touched;
+    uint64_t told;
+};
+#define HUB_LATE_MAX 600u /* ticks with such touches: what more there were is one */
 
 struct hub_watcher { /* a user who has watches */
     size_t n;
@@ -21,6 +30,12 @@ struct hub_watch {
     struct fed_http_exchange *exchange; /* NULL: over, to be swept */
     struct fed_arena arena;
     size_t bytes; /* of the arena, as counted */
+    /* What its right rests on, besides watcher, group, plural and ns. */
+    struct fed_span uid;
+    struct fed_span *groups;
+    size_t n_groups;
+    struct fed_span allowed_name;
+    uint64_t checked_ms;
     struct fed_span group;
     struct fed_span plural;
     struct fed_span version;
@@ -46,7 +61,9 @@ struct hub_watches {
     size_t bytes;            /* that all of them hold */
     struct fed_map watchers; /* by user name */
     struct hub_touch *touches;
-    size_t n_touches;
+    struct fed_map touched; /* the same, by object */
+    struct hub_late late[HUB_LATE_MAX];
+    size_t n_late;
     struct hub_subscription *subscription;
     struct fed_timer *timer;
     uint64_t kinds_generation; /* for which every watch was looked at */
@@ -65,6 +82,25 @@ void hub_watch_free(struct hub_watch *w);            /* one that is not in the l
 void hub_watches_sweep(struct hub_watches *watches); /* frees what is over; not while busy */
 void hub_watches_arm(struct hub_watches *watches);   /* sets the timer when there is need of it */
 
+/* ---- watch_touch.c ---- */
+/* A touched object is told at once when it was quiet, else gathered. */
+void hub_watches_touched(struct hub_watches *watches, const struct hub_change *change);
+/* Tells what was gathered for long enough. */
+void hub_touches_tick(struct hub_watches *watches, uint64_t now_ms);
+/* Tells what was gathered so far: the next process does not know of it. */
+void hub_touches_tell(struct hub_watches *watches);
+void hub_touches_free(struct hub_watches *watches);
+/* Whoever knows everything up to `since` may lack touches after this revision: those that are told
+ * late. */
+uint64_t hub_touches_known(const struct hub_watches *watches, uint64_t since);
+
+/* ---- watch_right.c ---- */
+/* Keeps whose watch it is, and what for, in its arena. */
+FED_MUST_USE enum fed_err hub_watch_right_keep(struct hub_watch *w, const struct hub_request *r);
+/* Whether its user may still watch: the right is held, and the ServiceAccount is there. Also when
+ * that cannot be found out at present. */
+bool hub_watch_right_holds(const struct hub_watch *w);
+
 /* ---- watch_event.c ---- */
 /* How the objects of a watch are shown; false: its kind or version is not served any more. */
 bool hub_watch_view(const struct hub_watch *w, struct hub_view *view);
@@ -72,6 +108,9 @@ bool hub_watch_view(const struct hub_watch *w, struct hub_view *view);
 bool hub_watch_wants(const struct hub_watch *w, const struct hub_object_ref *ref);
 /* Tells one watch of a change; that may end it. */
 void hub_watch_change_alone(struct hub_watch *w, const struct hub_change *change);
+/* The same, as of another revision: one that is not below that of the commit which it shows. */
+void hub_watch_change_as(
+    struct hub_watch *w, const struct hub_change *change, uint64_t resource_version);
 /* Tells all watches that want it, and that do not know it. */
 void hub_watches_change(struct hub_watches *watches, const struct hub_change *change);
 /* initial: the bookmark that ends the initial events. */

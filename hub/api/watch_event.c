@@ -47,6 +47,7 @@ struct line { /* an event as it is sent */
 struct fanout {
     struct hub_api *api;
     const struct hub_change *change;
+    uint64_t as; /* the revision that is said; 0: its own */
     struct fed_arena arena;
     struct fed_json_doc *doc; /* once a tree was needed */
     struct fed_json *before;
@@ -101,6 +102,16 @@ static struct seen *seen_by(struct fanout *f, const struct hub_watch *w)
     return seen;
 }
 
+static enum fed_err say_revision(struct fanout *f, struct seen *seen)
+{
+    struct fed_json *metadata = fed_json_ensure_object(f->doc, seen->object, "metadata");
+    char text[24];
+
+    seen->revision = f->as;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)f->as);
+    return metadata ? fed_json_set_text(f->doc, metadata, "resourceVersion", text) : FED_ERR_NOMEM;
+}
+
 static enum fed_err seen_tree(struct fanout *f, struct seen *seen)
 {
     const struct hub_change *change = f->change;
@@ -111,6 +122,8 @@ static enum fed_err seen_tree(struct fanout *f, struct seen *seen)
         return err;
     err = hub_object_view(
         &seen->view, f->doc, &change->ref, change->bytes, &seen->revision, &seen->object, NULL);
+    if (!err && f->as > 0)
+        err = say_revision(f, seen);
     return err ? err : hub_object_renew(kind, written_at(kind, change), f->doc, seen->object);
 }
 
@@ -358,13 +371,20 @@ static void watch_change(struct fanout *f, struct hub_watch *w)
         hub_watch_over(w, true); /* the client lists again */
 }
 
-void hub_watch_change_alone(struct hub_watch *w, const struct hub_change *change)
+void hub_watch_change_as(
+    struct hub_watch *w, const struct hub_change *change, uint64_t resource_version)
 {
     struct fanout f;
 
     fanout_init(&f, w->owner->api, change);
+    f.as = resource_version;
     watch_change(&f, w);
     fanout_fini(&f);
+}
+
+void hub_watch_change_alone(struct hub_watch *w, const struct hub_change *change)
+{
+    hub_watch_change_as(w, change, 0);
 }
 
 bool hub_watch_wants(const struct hub_watch *w, const struct hub_object_ref *ref)

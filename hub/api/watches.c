@@ -1,7 +1,4 @@
-/* watches.c - one list of watches, fed by one subscription to the store.
- *
- * Touches (composed status) are sent at most once a second and object: at once when quiet, then
- * gathered. */
+/* watches.c - one list of watches, fed by one subscription to the store. */
 #include "hub/api/watch.h"
 
 #include <stdio.h>
@@ -9,17 +6,7 @@
 
 #define TICK_MS 1000u
 #define BOOKMARK_MS 60000u
-#define TOUCHES_MAX 100000u
-
-struct hub_touch { /* an object whose composed part changed within the last second */
-    struct hub_touch *next;
-    bool dirty;
-    uint64_t revision;
-    uint64_t sent_ms;
-    size_t size;
-    struct hub_object_ref ref;
-    uint8_t bytes[];
-};
+#define CHECK_MS 15000u /* between two looks at what a watch rests on */
 
 /* ---- whose ---- */
 struct hub_watcher *hub_watcher_find(const struct hub_watches *watches, const struct hub_user *user)
@@ -94,106 +81,6 @@ void hub_watches_arm(struct hub_watches *watches)
     loop->timer_set(loop->ctx, watches->timer, fed_loop_now_ms(loop) + TICK_MS);
 }
 
-/* ---- touches ---- */
-static bool same_ref(const struct hub_object_ref *a, const struct hub_object_ref *b)
-{
-    return fed_span_eq(a->name, b->name) && fed_span_eq(a->ns, b->ns) &&
-           fed_span_eq(a->resource, b->resource);
-}
-
-static struct hub_touch *touch_new(struct fed_alloc *mem, const struct hub_object_ref *ref)
-{
-    size_t size = sizeof(struct hub_touch) + ref->resource.len + ref->ns.len + ref->name.len;
-    struct hub_touch *touch = fed_alloc_zero(mem, size);
-    const struct fed_span parts[3] = {ref->resource, ref->ns, ref->name};
-    struct fed_span copies[3];
-    size_t used = 0;
-
-    if (!touch)
-        return NULL;
-    for (size_t i = 0; i < 3; i++) {
-        copies[i] = fed_span_of(touch->bytes + used, parts[i].len);
-        if (parts[i].len > 0)
-            memcpy(touch->bytes + used, parts[i].at, parts[i].len);
-        used += parts[i].len;
-    }
-    touch->size = size;
-    touch->ref = (struct hub_object_ref){copies[0], copies[1], copies[2]};
-    return touch;
-}
-
-static bool anybody_wants(const struct hub_watches *watches, const struct hub_object_ref *ref)
-{
-    for (const struct hub_watch *w = watches->list; w; w = w->next)
-        if (hub_watch_wants(w, ref))
-            return true;
-    return false;
-}
-
-static void touched(struct hub_watches *watches, const struct hub_change *change)
-{
-    struct hub_touch *touch = watches->touches;
-
-    if (!anybody_wants(watches, &change->ref))
-        return;
-    while (touch && !same_ref(&touch->ref, &change->ref))
-        touch = touch->next;
-    if (touch) {
-        touch->dirty = true;
-        touch->revision = change->revision;
-        return;
-    }
-    hub_watches_change(watches, change);
-    touch = watches->n_touches < TOUCHES_MAX ? touch_new(watches->api->mem, &change->ref) : NULL;
-    if (!touch)
-        return; /* no memory of it: the next touch is sent at once as well */
-    touch->sent_ms = fed_loop_now_ms(watches->api->options.loop);
-    touch->next = watches->touches;
-    watches->touches = touch;
-    watches->n_touches++;
-    hub_watches_arm(watches);
-}
-
-static void touch_send(struct hub_watches *watches, const struct hub_touch *touch)
-{
-    struct hub_change change = {
-        .type = HUB_CHANGE_TOUCHED, .ref = touch->ref, .revision = touch->revision};
-    struct fed_buf bytes;
-    uint64_t revision;
-
-    fed_buf_init(&bytes, watches->api->mem, FED_STORE_VALUE_MAX);
-    if (!hub_objects_get(watches->api->objects, &touch->ref, &bytes, &revision)) {
-        if (revision > change.revision)
-            change.revision = revision;
-        change.bytes = fed_buf_span(&bytes);
-        change.before = change.bytes;
-        hub_watches_change(watches, &change);
-    }
-    fed_buf_fini(&bytes);
-}
-
-static void touches_tick(struct hub_watches *watches, uint64_t now_ms)
-{
-    struct hub_touch **at = &watches->touches;
-
-    while (*at) {
-        struct hub_touch *touch = *at;
-
-        if (now_ms - touch->sent_ms < TICK_MS) {
-            at = &touch->next;
-        } else if (touch->dirty) {
-            touch->dirty = false;
-            touch->sent_ms = now_ms;
-            touch_send(watches, touch);
-            at = &touch->next;
-        } else {
-            *at = touch->next;
-            watches->n_touches--;
-            fed_alloc_free(watches->api->mem, touch, touch->size);
-        }
-    }
-}
-
 /* ---- bookmarks, deadlines ---- */
 static void watches_tick(struct hub_watches *watches, uint64_t now_ms)
 {
@@ -209,6 +96,11 @@ static void watches_tick(struct hub_watches *watches, uint64_t now_ms)
             hub_watch_over(w, true); /* its kind is not served any more */
         if (w->exchange && w->deadline_ms != 0 && now_ms >= w->deadline_ms)
             hub_watch_over(w, true);
+        if (w->exchange && now_ms - w->checked_ms >= CHECK_MS) {
+            w->checked_ms = now_ms;
+            if (!hub_watch_right_holds(w))
+                hub_watch_over(w, true); /* whoever asks again is told why */
+        }
         if (w->exchange && w->bookmarks && now_ms - w->bookmark_ms >= BOOKMARK_MS) {
             w->bookmark_ms = now_ms;
             if (revision > w->revision)
@@ -226,7 +118,7 @@ static void tick(void *ctx)
 
     watches->timer_set = false;
     (void)hub_objects_flush(watches->api->objects, NULL); /* only what is durable is told */
-    touches_tick(watches, now_ms);
+    hub_touches_tick(watches, now_ms);
     watches_tick(watches, now_ms);
     hub_watches_arm(watches);
 }
@@ -236,7 +128,7 @@ static void changed(void *ctx, const struct hub_change *change)
     struct hub_watches *watches = ctx;
 
     if (change->type == HUB_CHANGE_TOUCHED)
-        touched(watches, change);
+        hub_watches_touched(watches, change);
     else
         hub_watches_change(watches, change);
 }
@@ -252,6 +144,7 @@ enum fed_err hub_watches_open(struct hub_api *api, struct hub_watches **out)
         return FED_ERR_NOMEM;
     watches->api = api;
     fed_map_init(&watches->watchers, api->mem);
+    fed_map_init(&watches->touched, api->mem);
     err = loop->timer_new(loop->ctx, tick, watches, &watches->timer);
     if (!err)
         err = hub_objects_subscribe(
@@ -272,6 +165,8 @@ size_t hub_watches_count(const struct hub_watches *watches)
 
 void hub_watches_stop(struct hub_watches *watches)
 {
+    if (!watches->stopped)
+        hub_touches_tell(watches);
     watches->stopped = true;
     for (struct hub_watch *w = watches->list; w; w = w->next)
         hub_watch_over(w, true);
@@ -289,12 +184,7 @@ void hub_watches_close(struct hub_watches *watches)
     hub_watches_stop(watches);
     hub_objects_unsubscribe(watches->subscription);
     loop->timer_free(loop->ctx, watches->timer);
-    while (watches->touches) {
-        struct hub_touch *touch = watches->touches;
-
-        watches->touches = touch->next;
-        fed_alloc_free(watches->api->mem, touch, touch->size);
-    }
+    hub_touches_free(watches);
     fed_map_fini(&watches->watchers);
     fed_alloc_free(watches->api->mem, watches, sizeof *watches);
 }

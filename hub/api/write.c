@@ -417,7 +417,7 @@ static enum fed_err update_prepare(struct hub_request *r, struct hub_write *w)
 static bool is_finished(const struct hub_request *r, const struct fed_json *object)
 {
     return hub_meta(object, "deletionTimestamp").len > 0 && !hub_object_has_finalizers(object) &&
-           fed_json_count(fed_json_find(object, "spec.finalizers")) == 0 && r->kind != NULL;
+           !(is_namespace(r) && fed_json_count(fed_json_find(object, "spec.finalizers")) > 0);
 }
 
 static bool same_but_time(struct fed_json *a, struct fed_json *b)

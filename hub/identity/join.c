@@ -21,6 +21,7 @@ struct join {
     struct identity_record request;
     struct identity_record cluster;
     bool same_key; /* the stored request is for the key that asks */
+    bool decides;  /* as told to whoever called */
 };
 
 /* ---- the proof ---- */
@@ -42,10 +43,19 @@ static enum fed_err expected_proof(struct join *j, struct fed_span secret, struc
     return err;
 }
 
+static enum fed_err too_many_wrong(const struct join *j)
+{
+    return fed_diag_set(
+        j->diag, FED_ERR_BUSY, "too many wrong proofs for this token: try again in a minute");
+}
+
+/* Who proved the secret by the session's key does not guess: a stranger who knows the token's name
+ * and sends wrong proofs keeps others out, but not him. */
 static enum fed_err check_proof(struct join *j, struct fed_span session_token)
 {
     const char *id = j->asked->token_id;
     uint64_t now_ms = fed_loop_now_ms(j->identity->loop);
+    bool blocked = identity_guard_blocked(&j->identity->guard, id, now_ms);
     struct fed_digest want;
     struct fed_digest got;
     struct fed_buf secret;
@@ -54,9 +64,8 @@ static enum fed_err check_proof(struct join *j, struct fed_span session_token)
     if (session_token.len > 0 && !fed_span_is(session_token, id))
         return fed_diag_set(
             j->diag, FED_ERR_FORBIDDEN, "the request names another token than its session");
-    if (identity_guard_blocked(&j->identity->guard, id, now_ms))
-        return fed_diag_set(
-            j->diag, FED_ERR_BUSY, "too many wrong proofs for this token: try again in a minute");
+    if (blocked && session_token.len == 0)
+        return too_many_wrong(j);
     fed_buf_init(&secret, j->identity->mem, FED_TOKEN_SECRET_SIZE);
     err = hub_identity_psk(j->identity, fed_span_text(id), &secret);
     if (err == FED_ERR_NOT_FOUND)
@@ -66,7 +75,9 @@ static enum fed_err check_proof(struct join *j, struct fed_span session_token)
     memcpy(got.bytes, j->asked->proof, sizeof got.bytes);
     if (!err && !fed_digest_eq(&want, &got)) {
         identity_guard_failed(&j->identity->guard, id, now_ms);
-        err = fed_diag_set(j->diag, FED_ERR_FORBIDDEN, "the proof does not fit the token");
+        err = blocked
+                  ? too_many_wrong(j)
+                  : fed_diag_set(j->diag, FED_ERR_FORBIDDEN, "the proof does not fit the token");
     }
     identity_wipe(&secret);
     return err;
@@ -349,6 +360,18 @@ enum fed_err identity_approve(struct hub_identity *identity, struct identity_rec
 
 /* ---- the whole ---- */
 
+/* Who kept the text of a token that was used, as a script for new machines does, has no say in
+ * which of two copies is the cluster. */
+static bool is_decision(const struct join *j)
+{
+    struct fed_diag ignored = {""};
+    struct join tried = *j;
+
+    tried.diag = &ignored;
+    return !check_token_counts(&tried) ||
+           identity_record_text(&j->request, "status.certificateInUse").len == 0;
+}
+
 static enum fed_err decide(struct join *j, struct fed_span session_token)
 {
     bool approved;
@@ -362,6 +385,7 @@ static enum fed_err decide(struct join *j, struct fed_span session_token)
         err = check_bound_name(j);
     if (err)
         return err;
+    j->decides = is_decision(j);
     if (was_answered(j, &approved))
         return approved ? answer_approved(j) : answer_pending(j);
     err = check_not_denied(j);
@@ -373,7 +397,8 @@ static enum fed_err decide(struct join *j, struct fed_span session_token)
 }
 
 enum fed_err hub_identity_join(struct hub_identity *identity, struct fed_span token_id,
-    const struct fed_join_request *request, struct fed_join_answer *answer, struct fed_diag *diag)
+    const struct fed_join_request *request, struct fed_join_answer *answer, bool *decides,
+    struct fed_diag *diag)
 {
     struct join j = {.identity = identity, .asked = request, .answer = answer, .diag = diag};
     enum fed_err err;
@@ -383,6 +408,8 @@ enum fed_err hub_identity_join(struct hub_identity *identity, struct fed_span to
         return fed_diag_set(diag, FED_ERR_BUSY, "the hub is starting");
     j.now = fed_loop_unix_s(identity->loop);
     err = decide(&j, token_id);
+    if (!err && decides)
+        *decides = j.decides;
     identity_record_close(&j.token);
     identity_record_close(&j.request);
     identity_record_close(&j.cluster);

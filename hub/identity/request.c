@@ -161,6 +161,21 @@ static enum fed_err settle(
     return FED_OK;
 }
 
+/* The cluster was deleted. One of its name may be there again, made within the same turn: that does
+ * not bring the key back. A join that takes the name has flushed first, and comes after this. */
+static enum fed_err forget_key(
+    struct hub_identity *identity, struct fed_span name, struct fed_diag *diag)
+{
+    struct identity_record request;
+    enum fed_err err = identity_record_open(identity, IDENTITY_REQUESTS, name, &request);
+
+    if (!err && request.object && identity_request_state_is(&request, "Approved"))
+        err = forget(identity, &request, diag);
+    identity_record_close(&request);
+    return err ? fed_diag_prefix(diag, err, "join request " FED_SPAN_FMT, FED_SPAN_ARG(name))
+               : FED_OK;
+}
+
 static void settle_or_log(struct hub_identity *identity, struct fed_span name)
 {
     struct fed_diag diag = {""};
@@ -178,8 +193,13 @@ void identity_on_request(void *ctx, const struct hub_change *change)
 
 void identity_on_cluster(void *ctx, const struct hub_change *change)
 {
-    if (change->type == HUB_CHANGE_DELETED)
-        settle_or_log(ctx, change->ref.name);
+    struct hub_identity *identity = ctx;
+    struct fed_diag diag = {""};
+
+    if (change->type == HUB_CHANGE_DELETED && forget_key(identity, change->ref.name, &diag))
+        fed_log(identity->log, FED_LOG_ERROR,
+            "identity: %s; tried again at the next start; until then do not make its cluster again",
+            diag.text);
 }
 
 /* ---- at the start ---- */

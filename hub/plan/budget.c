@@ -72,7 +72,7 @@ static enum fed_err spend_on(
     struct hub_plan *plan, struct plan_policy *policy, struct plan_cluster *cluster, bool given)
 {
     uint64_t limit = plan_policy_limit(policy);
-    bool joins = !given && limit > 0 && plan_consent_waiting(cluster) > 0;
+    bool joins = !given && limit > 0 && plan_consent_joins(plan, cluster);
     enum fed_err err = FED_OK;
 
     for (size_t i = cluster->n_items; !err && cluster->n_waiting > 0 &&

@@ -85,14 +85,13 @@ enum fed_err plan_cluster_set(struct hub_plan *plan, struct plan_cluster *cluste
     found = plan_manifest_find(next, identity, &index);
     if (!found && !piece)
         return FED_OK;
-    if (!found)
-        plan_consent_back(cluster, identity);
     if (!found) {
         if (next->n >= FED_WORKS_MAX)
             return FED_ERR_LIMIT;
         err = manifest_room(plan, next, next->n + 1);
         if (err)
             return err;
+        plan_consent_back(cluster, identity);
         memmove(&next->entries[index + 1], &next->entries[index],
             (next->n - index) * sizeof *next->entries);
         next->n++;

@@ -35,6 +35,8 @@ void plan_consent_set(struct plan_pair *pair, enum plan_consent_state state)
     consent->n_awaiting -= before == PLAN_CONSENT_AWAITS;
     consent->n_given += state == PLAN_CONSENT_GIVEN;
     consent->n_given -= before == PLAN_CONSENT_GIVEN;
+    consent->n_free += state == PLAN_CONSENT_FREE;
+    consent->n_free -= before == PLAN_CONSENT_FREE;
     if (is_shown(before) || is_shown(state))
         consent->moved = consent->dirty = true;
     pair->consent = (uint8_t)state;
@@ -99,9 +101,14 @@ static const struct fed_consent_limit *limit_of(
     return cluster->consent.has_limit ? &cluster->consent.limit : &plan->consent_limit;
 }
 
+/* Those that leave in this commit are in the window already, and in the manifest still. */
 static size_t works_of(const struct plan_cluster *cluster)
 {
-    return cluster->now.hollow && cluster->changing ? cluster->next.n : cluster->now.n;
+    size_t n_free = cluster->consent.n_free;
+
+    if (cluster->now.hollow && cluster->changing)
+        return cluster->next.n;
+    return cluster->now.n > n_free ? cluster->now.n - n_free : 0;
 }
 
 static size_t asked_for(const struct plan_cluster *cluster)
@@ -118,47 +125,67 @@ size_t plan_consent_waiting(const struct plan_cluster *cluster)
     return cluster->consent.n_awaiting + asked_for(cluster);
 }
 
-/* A copy that stays follows its template. */
-static enum fed_err decide(
-    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, bool waits)
+/* Few enough. Without memory it stays as it was, noted, and is judged with the next round. */
+static enum fed_err let_go(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
-    struct fed_consent_window *window = &pair->cluster->consent.window;
+    struct plan_cluster *cluster = pair->cluster;
     struct fed_removal_id id;
-    enum fed_err err = waits ? FED_OK : fed_removal_id_of(&pair->piece->work, &id);
+    enum fed_err err = fed_removal_id_of(&pair->piece->work, &id);
 
     if (err)
         return err;
-    plan_item_touch(plan, item);
-    plan_consent_set(pair, waits ? PLAN_CONSENT_AWAITS : PLAN_CONSENT_FREE);
-    if (!waits) {
-        fed_consent_pass(window, &id, now_ms(plan));
-        return pair->waiting ? plan_pair_take_away(plan, item, pair)
-                             : plan_pair_unplace(plan, item, pair);
-    }
+    plan_consent_set(pair, PLAN_CONSENT_FREE);
+    err =
+        pair->waiting ? plan_pair_take_away(plan, item, pair) : plan_pair_unplace(plan, item, pair);
+    if (err)
+        plan_consent_set(plan_pair_find(item, cluster), PLAN_CONSENT_NOTED);
+    else
+        fed_consent_pass(&cluster->consent.window, &id, now_ms(plan));
+    return err;
+}
+
+/* A copy that stays follows its template. */
+static enum fed_err stay(struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
+{
+    plan_consent_set(pair, PLAN_CONSENT_AWAITS);
     return pair->waiting ? FED_OK : plan_pair_place(plan, item, pair->cluster);
+}
+
+static enum fed_err decide(
+    struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair, bool waits)
+{
+    enum fed_err err;
+
+    plan_item_touch(plan, item);
+    err = waits ? stay(plan, item, pair) : let_go(plan, item, pair);
+    if (err)
+        plan_item_mark(plan, item); /* it was computed, and is not done */
+    return err;
 }
 
 /* Where something waits, what comes after it does, too; but where the hub has no limit, what an
  * agent holds back (for a moment, perhaps, until it has heard of its orders) holds up nothing else,
  * which nobody would let go later. */
-static bool must_wait(struct hub_plan *plan, struct plan_cluster *cluster, size_t n, size_t waiting)
+bool plan_consent_joins(const struct hub_plan *plan, const struct plan_cluster *cluster)
 {
-    const struct fed_consent_limit *limit = limit_of(plan, cluster);
+    return plan_consent_waiting(cluster) > 0 && limit_of(plan, cluster)->share < 100;
+}
 
-    return (waiting > 0 && limit->share < 100) ||
-           fed_consent_needed(limit, &cluster->consent.window, n, works_of(cluster));
+static bool must_wait(struct hub_plan *plan, struct plan_cluster *cluster, size_t n)
+{
+    return plan_consent_joins(plan, cluster) || fed_consent_needed(limit_of(plan, cluster),
+                                                    &cluster->consent.window, n, works_of(cluster));
 }
 
 static enum fed_err judge(struct hub_plan *plan, struct plan_cluster *cluster)
 {
     struct plan_consent *consent = &cluster->consent;
     size_t n = consent->n_noted;
-    size_t waiting = plan_consent_waiting(cluster);
     enum fed_err err = FED_OK;
     bool waits;
 
-    fed_consent_turn(&consent->window, now_ms(plan), waiting > 0);
-    waits = must_wait(plan, cluster, n, waiting);
+    fed_consent_turn(&consent->window, now_ms(plan), plan_consent_waiting(cluster) > 0);
+    waits = must_wait(plan, cluster, n);
     if (!waits)
         err = fed_consent_reserve(&consent->window, n);
     for (size_t i = cluster->n_items; !err && consent->n_noted > 0 && i-- > 0;) {
@@ -212,6 +239,16 @@ static enum fed_err give(struct hub_plan *plan, struct plan_cluster *cluster)
     return err;
 }
 
+static enum fed_err take_consent(
+    struct hub_plan *plan, struct plan_cluster *cluster, struct fed_span text)
+{
+    enum fed_err err = text.len > 0 ? plan_consent_named(plan, cluster) : FED_OK;
+
+    if (err || !cluster->consent.id[0] || !fed_span_is(text, cluster->consent.id))
+        return err;
+    return give(plan, cluster);
+}
+
 static void read_limit(struct plan_consent *consent, struct fed_span text)
 {
     /* Admission refuses what cannot be read; what is stored all the same is not a limit. */
@@ -234,10 +271,8 @@ enum fed_err plan_consent_read(struct hub_plan *plan, struct fed_span name, stru
 
         read_limit(
             &cluster->consent, fed_json_string(fed_json_get(notes, PLAN_CONSENT_ANNOTATION)));
-        if (cluster->consent.id[0] &&
-            fed_span_is(
-                fed_json_string(fed_json_get(notes, PLAN_APPROVE_ANNOTATION)), cluster->consent.id))
-            err = give(plan, cluster);
+        err = take_consent(
+            plan, cluster, fed_json_string(fed_json_get(notes, PLAN_APPROVE_ANNOTATION)));
     }
     fed_json_doc_free(doc);
     return err;
@@ -312,6 +347,11 @@ static enum fed_err refresh(struct hub_plan *plan, struct plan_cluster *cluster)
         consent->dirty = true;
     }
     return name_it(plan, cluster);
+}
+
+enum fed_err plan_consent_named(struct hub_plan *plan, struct plan_cluster *cluster)
+{
+    return cluster->consent.moved ? refresh(plan, cluster) : FED_OK;
 }
 
 /* ---- with the commit ---- */
@@ -441,6 +481,6 @@ void plan_consent_fini(struct hub_plan *plan, struct plan_consent *consent)
 {
     fed_consent_window_fini(&consent->window);
     fed_alloc_free(plan->mem, consent->orders, consent->cap_orders * sizeof *consent->orders);
-    fed_alloc_free(plan->mem, consent->asked, consent->n_asked * sizeof *consent->asked);
+    fed_alloc_free(plan->mem, consent->asked, consent->cap_asked * sizeof *consent->asked);
     fed_alloc_free(plan->mem, consent->user, PLAN_CONSENT_USER_SIZE);
 }

@@ -44,20 +44,23 @@ struct plan_order {
     uint64_t revision; /* of the manifest that lacks it; 0 until that is staged */
 };
 
-#define PLAN_CONSENT_ID_SIZE 9u
+/* Half of a SHA-256, in hex: whoever may add to what waits must not find another list of that name.
+ */
+#define PLAN_CONSENT_ID_SIZE 33u
 #define PLAN_CONSENT_USER_SIZE 128u
 struct plan_consent {
     struct fed_consent_limit limit; /* the cluster's own, when it has one */
     bool has_limit;
     struct fed_consent_window window;
     size_t n_noted, n_awaiting, n_given; /* pairs */
+    size_t n_free;                       /* pairs, until their leave is durable */
     int64_t since_unix_s;                /* something waits; 0: nothing does */
     uint64_t began;                      /* the store's revision before that */
     size_t works;                        /* that there were then */
     struct plan_order *orders;           /* by id */
     size_t n_orders, cap_orders;
-    struct fed_removal_id *asked; /* by id: the agent holds them back, and there is no order */
-    size_t n_asked;
+    struct fed_removal_id *asked; /* by id: the agent holds them back; none is in the manifest */
+    size_t n_asked, cap_asked;
     char id[PLAN_CONSENT_ID_SIZE]; /* of what waits now, which consent names; "" for nothing */
     size_t told;                   /* how many waited when people were told last */
     char *user;        /* who wrote the consent that is admitted; owned, NULL: not known */
@@ -88,6 +91,11 @@ FED_MUST_USE enum fed_err plan_consent_judge_cluster(
 FED_MUST_USE enum fed_err plan_consent_read(
     struct hub_plan *plan, struct fed_span cluster, struct fed_span bytes);
 size_t plan_consent_waiting(const struct plan_cluster *cluster); /* works, wherever held back */
+/* Whether what else is to leave without an order waits with them. */
+bool plan_consent_joins(const struct hub_plan *plan, const struct plan_cluster *cluster);
+/* The name that consent has to say is of what waits now, not of what waited in the last round.
+ * FED_ERR_NOMEM: nothing may be consented to. */
+FED_MUST_USE enum fed_err plan_consent_named(struct hub_plan *plan, struct plan_cluster *cluster);
 /* The round's manifests are staged; what is staged is durable, or undone. */
 FED_MUST_USE enum fed_err plan_consent_stage(struct hub_plan *plan);
 void plan_consent_kept(struct hub_plan *plan);
@@ -97,10 +105,11 @@ void plan_consent_fini(struct hub_plan *plan, struct plan_consent *consent);
 
 /* ---- consent_orders.c ---- */
 /* The work leaves the cluster by an order or by consent; it is there again. */
-FED_MUST_USE enum fed_err plan_order_add(
-    struct hub_plan *plan, struct plan_cluster *cluster, const struct fed_work *work);
 FED_MUST_USE enum fed_err plan_order_add_id(
     struct hub_plan *plan, struct plan_cluster *cluster, const struct fed_removal_id *id);
+/* Its id, and room for it: then adding it cannot fail. */
+FED_MUST_USE enum fed_err plan_order_room(struct hub_plan *plan, struct plan_cluster *cluster,
+    const struct fed_work *work, struct fed_removal_id *id);
 void plan_consent_back(struct plan_cluster *cluster, const struct fed_work *work);
 bool plan_order_has(const struct plan_cluster *cluster, const struct fed_removal_id *id);
 /* The cluster confirmed a revision. */

@@ -91,28 +91,46 @@ enum fed_err plan_order_add_id(
     return FED_OK;
 }
 
-enum fed_err plan_order_add(
-    struct hub_plan *plan, struct plan_cluster *cluster, const struct fed_work *work)
+enum fed_err plan_order_room(struct hub_plan *plan, struct plan_cluster *cluster,
+    const struct fed_work *work, struct fed_removal_id *id)
 {
-    struct fed_removal_id id;
-    enum fed_err err = fed_removal_id_of(work, &id);
+    enum fed_err err = fed_removal_id_of(work, id);
 
-    return err ? err : plan_order_add_id(plan, cluster, &id);
+    return err ? err : grow(plan, &cluster->consent);
 }
 
+/* Where it is among those that the agent holds back; NULL: it is none of them. */
+static struct fed_removal_id *find_asked(
+    const struct plan_consent *consent, const struct fed_removal_id *id)
+{
+    return consent->n_asked ? bsearch(id, consent->asked, consent->n_asked, sizeof *consent->asked,
+                                  fed_removal_id_cmp)
+                            : NULL;
+}
+
+/* Neither an order nor consent to a former removal of it is left. */
 void plan_consent_back(struct plan_cluster *cluster, const struct fed_work *work)
 {
+    struct plan_consent *consent = &cluster->consent;
     struct fed_removal_id id;
+    struct fed_removal_id *asked;
     struct plan_order *order;
 
-    fed_consent_back(&cluster->consent.window, work);
-    if (cluster->consent.n_orders == 0 || fed_removal_id_of(work, &id))
+    fed_consent_back(&consent->window, work);
+    if ((consent->n_orders == 0 && consent->n_asked == 0) || fed_removal_id_of(work, &id))
         return;
     order = find(cluster, &id);
-    if (!order)
-        return;
-    drop(&cluster->consent, (size_t)(order - cluster->consent.orders));
-    cluster->consent.dirty = true; /* it must not be found by the next process */
+    if (order) {
+        drop(consent, (size_t)(order - consent->orders));
+        consent->dirty = true; /* it must not be found by the next process */
+    }
+    asked = find_asked(consent, &id);
+    if (asked) {
+        consent->n_asked--;
+        memmove(
+            asked, asked + 1, (size_t)(consent->asked + consent->n_asked - asked) * sizeof *asked);
+        consent->moved = consent->dirty = true;
+    }
 }
 
 /* ---- what the cluster says ---- */
@@ -160,32 +178,51 @@ void plan_orders_confirmed(struct hub_plan *plan, struct plan_cluster *cluster, 
     fed_alloc_free(plan->mem, ids, (n + 1) * sizeof *ids);
 }
 
+/* Takes out what the manifest has again, of which the agent has not heard: it is not to go, and who
+ * consents to the rest does not mean it. */
+static enum fed_err leave_out_placed(
+    const struct plan_cluster *cluster, struct fed_removal_id *ids, size_t *n)
+{
+    const struct plan_manifest *manifest = cluster->changing ? &cluster->next : &cluster->now;
+    struct fed_removal_id id;
+    enum fed_err err = FED_OK;
+
+    for (size_t i = 0; !err && *n > 0 && i < manifest->n; i++) {
+        struct fed_removal_id *found;
+
+        err = fed_removal_id_of(&manifest->entries[i].piece->work, &id);
+        found = err ? NULL : bsearch(&id, ids, *n, sizeof *ids, fed_removal_id_cmp);
+        if (!found)
+            continue;
+        --*n;
+        memmove(found, found + 1, (size_t)(ids + *n - found) * sizeof *ids);
+    }
+    return err;
+}
+
 void hub_plan_asked(
     struct hub_plan *plan, struct fed_span name, const struct fed_span *ids, size_t n)
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
     struct plan_consent *consent = cluster ? &cluster->consent : NULL;
     struct fed_removal_id *all;
-    struct fed_removal_id *fit;
     size_t n_all;
 
     if (!consent || (n == 0 && consent->n_asked == 0))
         return;
     all = ids_of(plan, ids, n, &n_all);
-    fit = all && n_all ? fed_alloc_array(plan->mem, n_all, sizeof *fit) : NULL;
-    if (fit)
-        memcpy(fit, all, n_all * sizeof *fit);
-    fed_alloc_free(plan->mem, all, (n + 1) * sizeof *all);
-    if (n_all > 0 && !fit)
+    if (!all)
         return; /* without memory: its next report says it again */
-    if (n_all == consent->n_asked &&
-        (n_all == 0 || memcmp(fit, consent->asked, n_all * sizeof *fit) == 0)) {
-        fed_alloc_free(plan->mem, fit, n_all * sizeof *fit);
+    if (leave_out_placed(cluster, all, &n_all) ||
+        (n_all == consent->n_asked &&
+            (n_all == 0 || memcmp(all, consent->asked, n_all * sizeof *all) == 0))) {
+        fed_alloc_free(plan->mem, all, (n + 1) * sizeof *all);
         return;
     }
-    fed_alloc_free(plan->mem, consent->asked, consent->n_asked * sizeof *consent->asked);
-    consent->asked = fit;
+    fed_alloc_free(plan->mem, consent->asked, consent->cap_asked * sizeof *consent->asked);
+    consent->asked = all;
     consent->n_asked = n_all;
+    consent->cap_asked = n + 1;
     consent->moved = consent->dirty = true;
     consent->orders_moved = true; /* some may be ordered: then it is to ask */
     plan_round_want(plan);

@@ -232,8 +232,10 @@ static enum fed_err check_approval(
     struct fed_span name = fed_json_string(fed_json_find(a->object, "metadata.name"));
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
     struct hub_plan_consent now;
-    enum fed_err err;
+    enum fed_err err = cluster ? plan_consent_named(plan, cluster) : FED_OK;
 
+    if (err)
+        return err;
     if (!hub_plan_consent(plan, name, &now)) {
         fed_diag_set(diag, FED_ERR_INVALID, "no removal of the cluster waits for consent");
         return refuse(a, PLAN_APPROVE_ANNOTATION);

@@ -208,7 +208,9 @@ struct plan_cluster {
     struct fed_digest staged_digest;
     bool away;             /* nobody waits for what it still holds: see hub_plan_away */
     bool replan;           /* labels changed or new: those items that look at them, or all */
-    bool returned;         /* its deletion was undone: as after a start, deletions await it again */
+    bool leaving;          /* its deletion is not durable yet */
+    bool returned;         /* made anew, as its deletion was undone: deletions await it again, as
+                              after a start */
     bool recorded;         /* the store has a row for it */
     bool relearned;        /* all items are computed, whatever its labels */
     uint64_t knows;        /* of its agent (knows.c) */

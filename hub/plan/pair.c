@@ -85,6 +85,18 @@ static enum fed_err pair_cannot(struct hub_plan *plan, struct plan_item *item,
     return err ? err : pair_refuse(plan, item, cluster, error, message);
 }
 
+/* Out of the next manifest, and when that is ordered among the orders; or neither. */
+static enum fed_err take_out(
+    struct hub_plan *plan, struct plan_cluster *cluster, const struct fed_work *work, bool ordered)
+{
+    struct fed_removal_id id;
+    enum fed_err err = ordered ? plan_order_room(plan, cluster, work, &id) : FED_OK;
+
+    if (!err)
+        err = plan_cluster_set(plan, cluster, work, NULL);
+    return err || !ordered ? err : plan_order_add_id(plan, cluster, &id);
+}
+
 static enum fed_err place_version(struct hub_plan *plan, struct plan_item *item,
     struct plan_version *version, unsigned tries, struct plan_cluster *cluster)
 {
@@ -108,11 +120,8 @@ static enum fed_err place_version(struct hub_plan *plan, struct plan_item *item,
                     !fed_work_same(&pair->piece->work, &piece->work))) {
         /* A template that names another API group makes another object: the former one leaves with
          * it. */
-        if (is_in_manifest(pair) && fed_work_cmp(&pair->piece->work, &piece->work) != 0) {
-            err = plan_cluster_set(plan, cluster, &pair->piece->work, NULL);
-            if (!err) /* by the template of that object */
-                err = plan_order_add(plan, cluster, &pair->piece->work);
-        }
+        if (is_in_manifest(pair) && fed_work_cmp(&pair->piece->work, &piece->work) != 0)
+            err = take_out(plan, cluster, &pair->piece->work, true); /* by its template */
         if (!err)
             err = plan_cluster_set(plan, cluster, &piece->work, piece);
         if (!err) {
@@ -218,10 +227,8 @@ static enum fed_err pair_leave(
     struct hub_plan *plan, struct plan_item *item, struct plan_pair *pair)
 {
     bool ordered = pair->consent == PLAN_CONSENT_GIVEN || plan_consent_is_ordered(plan, item);
-    enum fed_err err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
+    enum fed_err err = take_out(plan, pair->cluster, &pair->piece->work, ordered);
 
-    if (!err && ordered)
-        err = plan_order_add(plan, pair->cluster, &pair->piece->work);
     if (err)
         return err;
     plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
@@ -364,12 +371,10 @@ enum fed_err plan_pair_confirmed(
                    ? plan_pair_update(plan, item, cluster)
                    : FED_OK;
     }
-    err = plan_cluster_set(plan, pair->cluster, &pair->piece->work, NULL);
+    err = take_out(plan, pair->cluster, &pair->piece->work, plan_consent_is_ordered(plan, item));
     if (!err) {
         plan_pair_set_state(pair, PLAN_PAIR_REMOVING);
         plan_item_touch(plan, item);
-        if (plan_consent_is_ordered(plan, item))
-            err = plan_order_add(plan, pair->cluster, &pair->piece->work);
     }
     return err;
 }

@@ -313,23 +313,33 @@ static enum fed_err item_remove(
     return err;
 }
 
+/* One that is deleted stays as it is until that is durable: what waits in it, and how much may
+ * leave it, is known to nobody else when the disk refuses its deletion. */
+static enum fed_err take_cluster(struct hub_plan *plan, const struct hub_change *change)
+{
+    struct plan_cluster *cluster = plan_cluster_get(plan, change->ref.name);
+    enum fed_err err;
+
+    if (change->type == HUB_CHANGE_DELETED && cluster && plan->taking == HUB_GATE_WRITTEN) {
+        cluster->leaving = true;
+        plan_round_want(plan);
+        return FED_OK;
+    }
+    if (cluster && (change->type == HUB_CHANGE_DELETED || cluster->leaving))
+        plan_cluster_remove(plan, cluster); /* or another one of that name */
+    if (change->type == HUB_CHANGE_DELETED)
+        return FED_OK;
+    err = plan_cluster_put(plan, change->ref.name, change->bytes);
+    return err ? err : plan_consent_read(plan, change->ref.name, change->bytes);
+}
+
 static enum fed_err take(struct hub_plan *plan, const struct hub_change *change)
 {
     bool deleted = change->type == HUB_CHANGE_DELETED;
     struct plan_type *type;
-    struct plan_cluster *cluster;
 
-    if (fed_span_is(change->ref.resource, HUB_CLUSTERS)) {
-        if (!deleted) {
-            enum fed_err err = plan_cluster_put(plan, change->ref.name, change->bytes);
-
-            return err ? err : plan_consent_read(plan, change->ref.name, change->bytes);
-        }
-        cluster = plan_cluster_get(plan, change->ref.name);
-        if (cluster)
-            plan_cluster_remove(plan, cluster);
-        return FED_OK;
-    }
+    if (fed_span_is(change->ref.resource, HUB_CLUSTERS))
+        return take_cluster(plan, change);
     if (hub_kubefed_config_is(&change->ref))
         return settings_take(plan, deleted ? FED_SPAN_LIT("{}") : change->bytes);
     if (fed_span_is(change->ref.resource, PLAN_POLICIES)) {
@@ -395,10 +405,15 @@ static void take_again(void *ctx, const struct hub_change *undone)
     struct hub_plan *plan = ctx;
     struct hub_change change = {
         .type = HUB_CHANGE_MODIFIED, .ref = undone->ref, .revision = plan->seen};
-    struct plan_cluster *cluster;
+    bool returns =
+        undone->type == HUB_CHANGE_DELETED && fed_span_is(undone->ref.resource, HUB_CLUSTERS);
+    struct plan_cluster *cluster = returns ? plan_cluster_get(plan, undone->ref.name) : NULL;
     struct fed_buf bytes;
     enum fed_err err;
 
+    returns = returns && !(cluster && cluster->leaving); /* else it never left */
+    if (cluster)
+        cluster->leaving = false;
     fed_buf_init(&bytes, plan->mem, HUB_OBJECT_BYTES_MAX);
     err = hub_objects_get(plan->objects, &undone->ref, &bytes, NULL);
     change.bytes = fed_buf_span(&bytes);
@@ -415,9 +430,7 @@ static void take_again(void *ctx, const struct hub_change *undone)
             FED_SPAN_ARG(undone->ref.name), fed_err_text(err));
     else
         take_change(plan, &change);
-    cluster = undone->type == HUB_CHANGE_DELETED && fed_span_is(undone->ref.resource, HUB_CLUSTERS)
-                  ? plan_cluster_get(plan, undone->ref.name)
-                  : NULL;
+    cluster = returns ? plan_cluster_get(plan, undone->ref.name) : NULL;
     if (cluster)
         cluster->returned = true;
     fed_buf_fini(&bytes);

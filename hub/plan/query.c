@@ -217,18 +217,21 @@ void hub_plan_cluster_objects_since(struct hub_plan *plan, struct fed_span name,
     }
 }
 
+/* In whichever version: the agent may have heard of another one last, and removes the object by one
+ * that the member serves. Without memory nothing is said to be gone. */
 static bool is_still_there(const struct plan_item *item, const struct plan_pair *pair,
     const struct fed_span *still_there, size_t n)
 {
     struct fed_buf id;
-    bool found = false;
+    bool found;
 
     if (n == 0)
         return false;
     fed_buf_init(&id, fed_alloc_system(), FED_WORK_ID_MAX);
     plan_pair_id(item, pair, &id);
+    found = fed_buf_err(&id) != FED_OK;
     for (size_t i = 0; i < n && !found; i++)
-        found = fed_span_eq(fed_buf_span(&id), still_there[i]);
+        found = fed_work_id_same(fed_buf_span(&id), still_there[i]);
     fed_buf_fini(&id);
     return found;
 }

@@ -327,6 +327,9 @@ static void keep(struct hub_plan *plan)
     finish_items(plan);
     plan_policies_kept(plan);
     plan_consent_kept(plan);
+    for (size_t i = plan->n_clusters; i-- > 0;)
+        if (plan->clusters[i]->leaving)
+            plan_cluster_remove(plan, plan->clusters[i]);
 }
 
 /* ---- member of the turn's commit ---- */

@@ -117,7 +117,7 @@ static void word_of_removal(
     for (const struct status_removed *r = cluster ? cluster->view.removed : NULL; r; r = r->next) {
         const char *reason = r->id + strlen(r->id) + 1;
 
-        if (!fed_span_is(fed_buf_span(&id), r->id))
+        if (!fed_work_id_same(fed_buf_span(&id), fed_span_text(r->id)))
             continue;
         if (r->state == FED_WORK_FAILED && reason[0])
             word->status = reason;

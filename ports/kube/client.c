@@ -38,6 +38,7 @@ struct fed_kube_watch {
     struct fed_kube_watch_events events;
     struct fed_buf line;
     unsigned status;
+    unsigned retry_after_s;
     bool ended; /* by us, from inside a callback of ours */
     bool inside;
 };
@@ -188,7 +189,7 @@ static void watch_fail(struct fed_kube_watch *watch, enum fed_err err, const cha
     fed_diag_set(&diag, err, "%s", text);
     fed_http_call_cancel(watch->http);
     watch_free(watch);
-    events.ended(events.ctx, err, 0, fed_span_of(NULL, 0), &diag);
+    events.ended(events.ctx, err, NULL, &diag);
 }
 
 static void on_watch_head(void *ctx, const struct fed_http_response *response)
@@ -196,6 +197,7 @@ static void on_watch_head(void *ctx, const struct fed_http_response *response)
     struct fed_kube_watch *watch = ctx;
 
     watch->status = response->status;
+    watch->retry_after_s = retry_after(response);
     if (watch->status != 200)
         return;
     watch->inside = true;
@@ -249,15 +251,18 @@ static void on_watch_done(void *ctx, enum fed_err err, const struct fed_http_res
 {
     struct fed_kube_watch *watch = ctx;
     struct fed_kube_watch_events events = watch->events;
-    unsigned status = !err && watch->status != 200 ? watch->status : 0;
+    bool refused = !err && watch->status != 200;
     struct fed_buf body = watch->line;
+    struct fed_kube_answer refusal = {.status = watch->status,
+        .body = fed_buf_span(&body),
+        .retry_after_s = watch->retry_after_s};
 
     (void)response;
-    token_judge(watch->client, status);
+    if (refused)
+        token_judge(watch->client, watch->status);
     fed_buf_init(&watch->line, watch->client->mem, FED_KUBE_LINE_MAX);
     watch_free(watch);
-    events.ended(
-        events.ctx, err, status, status ? fed_buf_span(&body) : fed_span_of(NULL, 0), diag);
+    events.ended(events.ctx, err, refused ? &refusal : NULL, diag);
     fed_buf_fini(&body);
 }
 

@@ -32,6 +32,32 @@ void fed_work_put_id(struct fed_buf *out, const struct fed_work *work)
     }
 }
 
+/* What is before the version, "" of the core group, and what is behind it. */
+static void split_id(struct fed_span id, struct fed_span *group, struct fed_span *rest)
+{
+    struct fed_span all = id;
+    struct fed_span part = {0};
+    size_t n = 0;
+
+    while (fed_span_split(&all, '/', &part))
+        n++;
+    *group = (struct fed_span){0};
+    *rest = id;
+    if (n > 4)
+        fed_span_split(rest, '/', group);
+    fed_span_split(rest, '/', &part);
+}
+
+bool fed_work_id_same(struct fed_span a, struct fed_span b)
+{
+    struct fed_span groups[2];
+    struct fed_span rests[2];
+
+    split_id(a, &groups[0], &rests[0]);
+    split_id(b, &groups[1], &rests[1]);
+    return fed_span_eq(groups[0], groups[1]) && fed_span_eq(rests[0], rests[1]);
+}
+
 bool fed_work_same(const struct fed_work *a, const struct fed_work *b)
 {
     return fed_work_cmp(a, b) == 0 && fed_span_eq(a->api_version, b->api_version) &&

@@ -81,6 +81,8 @@ int fed_work_cmp(const struct fed_work *a, const struct fed_work *b);
  * (report.h). Errors stick in out. */
 #define FED_WORK_ID_MAX (FED_WORK_API_VERSION_MAX + FED_WORK_KIND_MAX + 2 * FED_WORK_NAME_MAX + 3)
 void fed_work_put_id(struct fed_buf *out, const struct fed_work *work);
+/* Whether two of these are of one object, in whichever versions. */
+bool fed_work_id_same(struct fed_span a, struct fed_span b);
 /* Same identity and the same content. */
 bool fed_work_same(const struct fed_work *a, const struct fed_work *b);
 /* Lengths, characters, known options, namespace present exactly when namespaced. FED_ERR_INVALID,

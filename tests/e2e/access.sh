@@ -25,7 +25,7 @@ url() { echo "https://127.0.0.1:$(cut -d' ' -f1 "$FLEET/hub.ports")$1"; }
 bare() { # bare METHOD PATH [curl options]: prints body and code, with no credentials of its own
     local method=$1 path=$2
     shift 2
-    curl -sS -A "$SUITE" --max-time 20 -X "$method" --cacert "$FLEET/hub/ca.crt" -w '\n%{http_code}\n' "$@" "$(url "$path")"
+    curl -sS -A "$SUITE" --max-time 60 -X "$method" --cacert "$FLEET/hub/ca.crt" -w '\n%{http_code}\n' "$@" "$(url "$path")"
 }
 code_of() { # code_of CODE METHOD PATH [curl options]
     local want=$1 out
@@ -113,7 +113,7 @@ case_aggregation() {
     hubctl label clusterrole extra rbac.authorization.k8s.io/aggregate-to-view=true
     says '"zz"' hubctl get clusterrole view -o json
     hubctl delete clusterrole extra
-    ! hubctl get clusterrole view -o json | grep -q '"zz"'
+    never grep '"zz"' <<<"$(hubctl get clusterrole view -o json)"
 }
 case_missing_role_is_said() {
     bound lost shop ClusterRole nowhere "$(user lou)" | apply
@@ -432,6 +432,17 @@ case_user_in_namespace() {
     says '^nina +edit +shop' fedctl user list
     says '^vera +fedlet:viewer +\*' fedctl user list
 }
+case_watch_removed() { # whoever is removed does not go on reading in a watch that is open
+    local pid
+    fedctl user add wim --role viewer -o "$WORK/wim"
+    "${KUBECTL[@]}" --kubeconfig "$WORK/wim" -n shop get configmaps -w >"$WORK/wim.out" 2>&1 &
+    pid=$!
+    wait_for 20 "the watch to begin" grep -q '^c ' "$WORK/wim.out"
+    fedctl user remove wim
+    wait_for 40 "the watch to end" ended "$pid"
+    wait "$pid" || true
+}
+ended() { ! kill -0 "$1" 2>/dev/null; }
 case_user_removed() {
     fedctl user remove vera
     fails 1 'Unauthorized' "${KUBECTL[@]}" --kubeconfig "$WORK/vera" get ns
@@ -470,13 +481,13 @@ case_audit_write() {
 }
 case_audit_refused() {
     fails 1 '[Ff]orbidden' hubctl -n shop create secret generic never --from-literal=k=xyzzy --as zoe
-    says '"user":"zoe".*"code":403,"reason":"Forbidden"' last_record
+    wait_for 5 "the record of a refusal, written behind the answer" says '"user":"zoe".*"code":403,"reason":"Forbidden"' last_record
     code_of 401 GET /api/v1/secrets
     wait_for 5 "the record of a refused stranger" bash -c "tail -n 1 '$AUDIT' | grep -q '\"user\":\"system:anonymous\".*\"code\":401'"
 }
 case_audit_id() {
     local id
-    id=$(curl -sS --max-time 20 --cacert "$FLEET/hub/ca.crt" -D - -o /dev/null "$(url /api)" | tr -d '\r' | sed -n 's/^audit-id: //Ip')
+    id=$(curl -sS --max-time 60 --cacert "$FLEET/hub/ca.crt" -D - -o /dev/null "$(url /api)" | tr -d '\r' | sed -n 's/^audit-id: //Ip')
     [[ $id =~ ^[0-9a-f-]{36}$ ]]
     wait_for 5 "the record of that id" grep -q "\"id\":\"$id\"" "$AUDIT"
 }
@@ -560,6 +571,7 @@ try "fedctl user add: author" case_author
 try "fedctl user add: admin" case_admin
 try "fedctl user add: in one namespace, for some minutes" case_user_in_namespace
 try "fedctl user remove" case_user_removed
+try "a watch ends with its user" case_watch_removed
 try "fedctl user: usage" case_user_usage
 try "audit: a write, an impersonation" case_audit_write
 try "audit: refused" case_audit_refused

@@ -24,7 +24,7 @@ start_hub() {
     "$fedhub" serve --data-dir "$dir/hub" --listen 127.0.0.1:0 --coap-listen 127.0.0.1:0 \
         --agent-listen 127.0.0.1:0 >"$dir/out" 2>"$dir/err" &
     hub=$!
-    for _ in $(seq 200); do
+    for _ in $(seq 1800); do
         grep -q '^fedhub: ready ' "$dir/out" && return 0
         kill -0 "$hub" 2>/dev/null || break
         sleep 0.05
@@ -36,7 +36,7 @@ start_hub() {
 
 k() {
     # shellcheck disable=SC2086
-    timeout 30 $KUBECTL --kubeconfig "$dir/hub/admin.kubeconfig" --cache-dir "$dir/cache" "$@" 2>&1
+    timeout 90 $KUBECTL --kubeconfig "$dir/hub/admin.kubeconfig" --cache-dir "$dir/cache" "$@" 2>&1
 }
 
 # expect NAME EXIT PATTERN COMMAND...: the command ends so and its output matches the extended regular expression.

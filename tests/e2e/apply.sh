@@ -19,11 +19,9 @@ field() { member get "$1" "$2" -o "jsonpath=$3"; }
 set_value() { hubctl -n shop patch federatedconfigmap "$1" --type=merge -p "{\"spec\":{\"template\":{\"data\":{\"k\":\"$2\"}}}}"; }
 word() { cluster_word shop "federated$1" "$2" cluster1 status; }
 # told SECONDS KIND NAME STATUS PATTERN: what the hub's status says of cluster1
-told() {
-    local message
-    soon "$1" "$4" word "$2" "$3"
-    message=$(cluster_word shop "federated$2" "$3" cluster1 message)
-    grep -qE -- "$5" <<<"$message" || { printf 'message: %s\nwanted: %s\n' "$message" "$5"; return 1; }
+told() { wait_for "$1" "$4 of $2 $3" is_told "${@:2}"; }
+is_told() { # is_told KIND NAME STATUS PATTERN
+    is "$3" word "$1" "$2" && says "$4" cluster_word shop "federated$1" "$2" cluster1 message
 }
 applied() { soon "$1" '' word "$2" "$3"; } # SECONDS KIND NAME
 
@@ -42,7 +40,7 @@ must "a hub and a member" begin
 case_kind_later() {
     local n since
     example_crd widgets Widget | hubctl apply -f -
-    hubctl wait --for=condition=Established --timeout=90s crd/widgets.example.com
+    established hubctl widgets.example.com
     fedctl enable widgets.example.com
     for n in 1 2 3 4 5 6; do put federated FederatedWidget shop "w$n" '{spec: {size: 1}}'; done
     told 20 widget w1 CreationFailed '^KindMissing: no matches for kind "Widget" in version "example.com/v1"'
@@ -50,7 +48,7 @@ case_kind_later() {
     set_value first two # holds up nobody
     soon 20 two field configmap first '{.data.k}'
     example_crd widgets Widget | memberctl cluster1 apply -f -
-    memberctl cluster1 wait --for=condition=Established --timeout=90s crd/widgets.example.com
+    established memberctl cluster1 widgets.example.com
     since=$(now_ms)
     for n in 1 2 3 4 5 6; do soon 20 1 field widget "w$n" '{.spec.size}'; done
     echo "applied after $(($(now_ms) - since)) ms"
@@ -60,7 +58,7 @@ try "a kind that is not there: all wait, and go within seconds of its definition
 
 case_crd_in_bundle() {
     example_crd gadgets Gadget | hubctl apply -f -
-    hubctl wait --for=condition=Established --timeout=90s crd/gadgets.example.com
+    established hubctl gadgets.example.com
     fedctl enable gadgets.example.com
     fedctl enable customresourcedefinitions.apiextensions.k8s.io
     put federated FederatedGadget shop g '{spec: {size: 2}}'
@@ -86,7 +84,7 @@ case_depends() {
     soon 30 nowhere field deployment late '{.spec.template.spec.nodeSelector.zone}'
     set_value after y
     told 30 configmap after DependencyNotReady 'waits for Deployment shop/late'
-    agent_stop cluster1 -KILL
+    agent_stop cluster1 KILL
     agent_start cluster1
     soon 60 true status_field cluster1 connected
     is x field configmap after '{.data.k}'
@@ -112,8 +110,8 @@ case_removal_order() {
     soon 20 x field configmap upper '{.data.k}'
     member patch configmap upper --type=merge -p '{"metadata":{"finalizers":["example.com/hold"]}}'
     hubctl -n shop delete federatedconfigmap base --wait=false
-    waits() { "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state" | grep -q 'ConfigMap shop/base: WaitingForRemoval: waits until ConfigMap shop/upper'; }
-    wait_for 30 'the removal that waits' waits
+    wait_for 30 'the removal that waits' says 'ConfigMap shop/base: WaitingForRemoval: waits until ConfigMap shop/upper' \
+        "$BIN/fedlet" status --state-dir "$FLEET/cluster1/state"
     hubctl -n shop delete federatedconfigmap upper --wait=false
     soon 30 '["example.com/hold"]' field configmap upper '{.metadata.finalizers}'
     wait_for 30 'the deletion' bash -c "[ -n \"\$(${KUBECTL[*]} --kubeconfig $FLEET/cluster1/kube/admin.kubeconfig -n shop get configmap upper -o 'jsonpath={.metadata.deletionTimestamp}')\" ]"
@@ -231,8 +229,7 @@ case_taken() {
     put config swapped one
     soon 20 one field configmap swapped '{.data.k}'
     guarded | memberctl cluster1 apply -f -
-    denied() { ! member create configmap probe --from-literal=k=refused --dry-run=server; }
-    wait_for 20 "the policy in force" denied
+    wait_for 20 "the policy in force" fails 1 'denied request' member create configmap probe --from-literal=k=refused --dry-run=server
     put config taken refused
     set_value swapped refused
     told 20 configmap taken CreationFailed '^Denied: '
@@ -266,7 +263,7 @@ case_webhook_mutates() {
     set_value first three
     soon 20 three field configmap first '{.data.k}' # whatever there was to put back would have gone first
     [ "$(reviews /mutate)" -eq 1 ]
-    ! grep 'hooked: changed by' "$FLEET/logs/cluster1-agent.err"
+    never grep 'hooked: changed by' "$FLEET/logs/cluster1-agent.err"
     no_webhooks
     hubctl -n shop delete federatedconfigmap hooked
 }

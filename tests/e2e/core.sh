@@ -9,7 +9,7 @@ mkdir -p "$WORK"
 k() { hubctl -n core "$@"; }
 
 # ---- kubectl's own commands ----
-absent() { ! k get "$@" 2>/dev/null; }
+absent() { lacks k get "$@"; }
 case_create() {
     k create configmap made --from-literal=a=1 --from-literal=b=2
     k create secret generic made --from-literal=p=secret
@@ -185,7 +185,7 @@ case_finalize() { # a namespace that hangs is let go by hand
         hubctl replace --raw /api/v1/namespaces/stuck/finalize -f -
     namespace_gone stuck
 }
-namespace_gone() { ! hubctl get namespace "$1" 2>/dev/null; }
+namespace_gone() { lacks hubctl get namespace "$1"; }
 
 # ---- events of the federation ----
 case_federation_events() {
@@ -212,8 +212,8 @@ metadata: {name: core, namespace: core}
 spec: {placement: {clusters: [{name: nowhere}]}}
 YAML
     hubctl apply -f "$WORK/fed.yaml"
-    said() { hubctl -n core get events --field-selector involvedObject.name=told,type=Warning -o 'jsonpath={.items[*].message}' | grep -q nowhere; }
-    wait_for 10 "an event says why it does not propagate" said
+    wait_for 10 "an event says why it does not propagate" says nowhere \
+        hubctl -n core get events --field-selector involvedObject.name=told,type=Warning -o 'jsonpath={.items[*].message}'
     says 'Warning +CreateInClusterFailed' hubctl -n core describe federatedconfigmap told
     says 'Warning +CreateInClusterFailed' hubctl -n core events --for federatedconfigmap/told
 }

@@ -174,7 +174,7 @@ spec:
   targetType: {group: $GROUP, version: v1, kind: Sized, pluralName: sizeds, scope: Namespaced}
   federatedType: {group: types.kubefed.io, version: v1beta1, kind: FederatedSized, pluralName: federatedsizeds, scope: Namespaced}
 YAML
-    hubctl wait --for=condition=Established --timeout=90s crd/federatedsizeds.types.kubefed.io
+    established hubctl federatedsizeds.types.kubefed.io
 }
 try "a FederatedTypeConfig makes the definition of its type" federated_elsewhere
 
@@ -201,7 +201,7 @@ released() {
     hubctl patch sz a --type=merge -p '{"metadata":{"finalizers":null}}'
     gone 5 hubctl get crd sizeds.$GROUP
     fails 1 "doesn't have a resource type|NotFound" hubctl get sizeds.v2.$GROUP
-    wait "$watch"
+    wait_for 20 "the end of the watch" has_ended "$watch"
     grep -q DELETED "$FLEET/logs/watch.out"
 }
 try "and goes with the last one, kind, watches and all" released

@@ -102,7 +102,7 @@ if pid == 0:
     os.environ.update(PATH=sys.argv[1] + ":" + os.environ["PATH"], TERM="dumb", PS1="> ")
     os.execvp("zsh", ["zsh", "-f", "-i"])
 got = b""
-def until(mark, seconds=30):
+def until(mark, seconds=90):
     global got
     end = time.monotonic() + seconds
     while mark not in got:
@@ -219,7 +219,7 @@ case_unknown() {
 }
 case_member_type() {
     example_crd widgets Widget Namespaced v2 '{replicas: {type: integer, format: int32}}' wi | memberctl m1 apply -f - # a type of the member alone
-    memberctl m1 wait --for condition=established crd/widgets.example.com --timeout 90s
+    established memberctl m1 widgets.example.com
     fails 1 'Unable to find' ctl enable widgets
     says 'federatedwidgets.types.kubefed.io created' ctl enable wi --cluster-context kube
     is fwi hub_jsonpath '' crd federatedwidgets.types.kubefed.io '{.spec.names.shortNames[0]}'
@@ -363,7 +363,7 @@ case_join_waits() {
     lacks memberctl m1 get namespace $SYSTEM
     fails 1 'waiting for the agent in cluster m1.*|not ready in time' \
         ctl join m1 --cluster-context kube --host-cluster-context fedlet --label region=north --timeout 1s
-    field deployment fedlet '{.spec.template.spec.containers[0].image}' | grep -q '^ghcr.io/fedlet/fedlet:v'
+    says '^ghcr.io/fedlet/fedlet:v' field deployment fedlet '{.spec.template.spec.containers[0].image}'
 }
 dry() { ctl join m1 --cluster-context kube --dry-run 2>/dev/null | wc -l; }
 case_join_again() {
@@ -378,7 +378,7 @@ case_join_again() {
 }
 case_joined() {
     # The pod starts while fedctl waits for it.
-    ctl join m1 --cluster-context kube --label region=north --timeout 90s >"$FLEET/join.out" 2>"$FLEET/join.said" &
+    ctl join m1 --cluster-context kube --label region=north --timeout 180s >"$FLEET/join.out" 2>"$FLEET/join.said" &
     local waiting=$!
     wait_for 20 "fedctl waits" grep -q 'waiting for the agent in cluster m1' "$FLEET/join.said"
     pod_start || { kill $waiting; return 1; }

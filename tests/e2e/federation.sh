@@ -131,7 +131,7 @@ case_bad_override() {
     soon 20 'False CheckClusters' propagation shop federateddeployment bad
     # The other cluster and the other works go on.
     soon 20 nginx:1 in_member cluster1 shop deployment bad '{.spec.template.spec.containers[0].image}'
-    is '' cluster_word shop federateddeployment bad cluster1 status
+    soon 20 '' cluster_word shop federateddeployment bad cluster1 status
     soon 20 v in_member cluster2 shop configmap beside '{.data.k}'
     lacks memberctl cluster2 -n shop get deployment bad
     hubctl -n shop patch federateddeployment bad --type=merge -p '{"spec":{"overrides":[]}}'
@@ -184,7 +184,7 @@ YAML
     says configured hubctl apply -f "$WORK/short.yaml"
     soon 30 redis:7 in_member cluster1 short deployment redis '{.spec.template.spec.containers[0].image}'
     soon 30 redis:7 in_member cluster2 short deployment redis '{.spec.template.spec.containers[0].image}'
-    hubctl delete namespace short --timeout=60s
+    hubctl delete namespace short --timeout=180s
     gone 60 memberctl cluster1 get namespace short
 }
 
@@ -260,7 +260,11 @@ case_unknown_to_member() {
 case_many() {
     local n
     for n in $(seq 60); do config shop "many-$n" "value $n"; echo ---; done | hubctl apply -f - >/dev/null
-    many_there() { [ "$(memberctl "$1" -n shop get configmaps -l kubefed.io/managed=true -o name | grep -c many-)" = "$2" ]; }
+    many_there() {
+        local names
+        names=$(memberctl "$1" -n shop get configmaps -l kubefed.io/managed=true -o name) || return 1
+        [ "$(grep -c many- <<<"$names")" = "$2" ]
+    }
     wait_for 40 'all 60 in cluster1' many_there cluster1 60
     wait_for 40 'all 60 in cluster2' many_there cluster2 60
     for n in $(seq 60); do config shop "many-$n" v; echo ---; done >"$WORK/many.yaml"
@@ -321,7 +325,7 @@ YAML
     hubctl -n shop delete federateddaemonset node --timeout=90s
 }
 case_namespace_deletion() {
-    hubctl delete namespace shop --timeout=90s
+    hubctl delete namespace shop --timeout=180s
     gone 60 memberctl cluster1 get namespace shop
     gone 60 memberctl cluster2 get namespace shop
 }

@@ -29,7 +29,7 @@ YAML
 }
 word() { cluster_word shop federateddeployment "$1" cluster1 "$2"; } # word NAME FIELD
 image() { member_jsonpath cluster1 shop deployment "$1" '{.spec.template.spec.containers[0].image}'; }
-message_has() { word "$1" message | grep -qE -- "$2"; } # message_has NAME PATTERN
+message_has() { says "$2" word "$1" message; } # message_has NAME PATTERN
 member_version() { echo "gen:$(member_jsonpath cluster1 shop deployment "$1" '{.metadata.generation}')"; }
 version_is_of_member() { [ "$(word "$1" version)" = "$(member_version "$1")" ]; }
 
@@ -50,7 +50,7 @@ case_ready() {
     is '' word good message
 }
 case_late() {
-    workload late web:1 ready-after=4s | hubctl apply -f -
+    workload late web:1 ready-after=15s | hubctl apply -f - # long enough to be seen on the way
     soon 30 Progressing word late health
     soon 60 Healthy word late health
     is '' word late message
@@ -89,8 +89,8 @@ case_job() {
 
 # ---- versions that go back ----
 case_goes_back() {
-    workload back web:1 '' 8s | hubctl apply -f -
-    soon 60 Healthy word back health
+    workload back web:1 '' 120s | hubctl apply -f - # what gets well has the time that a busy machine takes
+    soon 120 Healthy word back health
     workload back web:2 pull 8s | hubctl apply -f -
     soon 30 web:2 image back
     soon 60 web:1 image back
@@ -120,10 +120,10 @@ case_stays_back() {
     is web:1 image back
 }
 case_retry() {
-    workload back web:2 '' 8s | hubctl apply -f - # another template: its pods get well
+    workload back web:2 '' 120s | hubctl apply -f - # another template: its pods get well
     soon 60 web:2 image back
-    soon 60 Healthy word back health
-    soon 30 '' word back status
+    soon 60 '' word back status
+    soon 120 Healthy word back health
     workload back web:3 crash 8s | hubctl apply -f -
     soon 60 RolledBack word back status
     soon 30 web:2 image back
@@ -143,8 +143,8 @@ case_nothing_to_go_back_to() {
 # Killed at any moment between the apply and the end of the rollback; the hub away from the apply on.
 case_killed_without_hub() {
     local i
-    workload kill web:1 '' 6s | hubctl apply -f -
-    soon 60 Healthy word kill health
+    workload kill web:1 '' 120s | hubctl apply -f -
+    soon 120 Healthy word kill health
     workload kill web:2 pull 6s | hubctl apply -f -
     soon 30 web:2 image kill
     hub_stop KILL

@@ -7,7 +7,7 @@ source "$(dirname "$0")/suite.sh"
 # Freed memory that the sanitizer keeps aside is no figure of the hub's; and with it everything takes several times as long.
 export ASAN_OPTIONS="quarantine_size_mb=8:$ASAN_OPTIONS"
 if grep -q __asan_init "$BIN/fedhub"; then
-    export HOSTILE_LATENCY_MS=${HOSTILE_LATENCY_MS:-4000} HOSTILE_RSS_MIB=${HOSTILE_RSS_MIB:-1200}
+    export HOSTILE_LATENCY_MS=${HOSTILE_LATENCY_MS:-15000} HOSTILE_RSS_MIB=${HOSTILE_RSS_MIB:-1200}
 fi
 
 hostile() { # hostile CASE: see hostile/__main__.py

@@ -46,7 +46,7 @@ change() { # change VALUE [SECONDS]: made at the hub, arrives at both
 flood() { # flood KIND: changes arrive meanwhile, and who comes is served
     local i pid since worst=0 took most=0 now connected
     connected=$(log_lines 'cluster (cluster1|py) connected')
-    "$ROOT/tests/e2e/https_flood.py" "$1" "$(port)" 120 >"$FLEET/flood.out" 2>&1 &
+    "$ROOT/tests/e2e/https_flood.py" "$1" "$(port)" 900 >"$FLEET/flood.out" 2>&1 &
     pid=$!
     sleep 2 # it is under way
     for i in 1 2 3 4 5; do

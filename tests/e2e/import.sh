@@ -24,7 +24,8 @@ for item in json.load(sys.stdin)["items"]:
 }
 fill_old() {
     definitions | memberctl old apply -f -
-    memberctl old wait --for=condition=Established crd --all --timeout=90s
+    # Not `kubectl wait`, which gives up on a definition that has no conditions yet, and is content before it is served.
+    wait_for 60 'all types' memberctl old get kubefedclusters,kubefedconfigs,federatedtypeconfigs,federatednamespaces,federatedconfigmaps -A
     memberctl old create namespace "$SYSTEM"
     memberctl old create namespace shop
     memberctl old create namespace unrelated
@@ -87,7 +88,7 @@ move() {
     import --from old >"$FLEET/moved" 2>&1 || { cat "$FLEET/moved"; return 1; }
     cat "$FLEET/moved"
     grep -qx 'namespaces/shop created' "$FLEET/moved"
-    ! grep -q unrelated "$FLEET/moved"
+    ! grep -q unrelated "$FLEET/moved" || return 1
     grep -qx 'federatednamespaces.types.kubefed.io/shop/shop created' "$FLEET/moved"
     grep -qx 'federatedconfigmaps.types.kubefed.io/shop/settings created' "$FLEET/moved"
     grep -qx "kubefedclusters.core.kubefed.io/$SYSTEM/cluster1 labelled" "$FLEET/moved"

@@ -18,7 +18,7 @@ edit_token() { "$ROOT/tests/e2e/token.py" "$@"; }
 join() { # join CLUSTER TOKEN [flags]
     local cluster=$1 token=$2
     shift 2
-    timeout -k 5 60 "$BIN/fedlet" join "$token" --name "$cluster" --state-dir "$FLEET/$cluster/state" \
+    timeout -k 5 120 "$BIN/fedlet" join "$token" --name "$cluster" --state-dir "$FLEET/$cluster/state" \
         --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 8s ${LINK:+--link "$LINK"} "$@"
 }
 not_joined() { lacks hubctl -n $SYSTEM get kubefedcluster "$1"; }
@@ -28,14 +28,15 @@ case_join() {
     token=$(fedctl token create)
     [ "$(wc -l <<<"$token")" -eq 1 ]
     [[ $token == fedlet1.* ]]
-    edit_token "$token" print=addresses | grep -q "coaps://127.0.0.1:$(cut -d' ' -f2 "$FLEET/hub.ports")"
+    says "coaps://127.0.0.1:$(cut -d' ' -f2 "$FLEET/hub.ports")" edit_token "$token" print=addresses
     join plain "$token" --label region=north --timeout 50s
     is north hub_jsonpath $SYSTEM kubefedcluster plain '{.metadata.labels.region}'
     is Approved hub_jsonpath $SYSTEM joinrequest plain '{.status.state}'
     is 700 stat -c %a "$FLEET/plain/state"
     # The private key is for nobody else, and never at the hub.
     [ -z "$(find "$FLEET/plain/state" -type f -perm /077)" ]
-    ! hubctl -n $SYSTEM get joinrequest plain -o yaml | grep -q 'PRIVATE KEY'
+    hubctl -n $SYSTEM get joinrequest plain -o yaml >"$WORK/request"
+    ! grep -q 'PRIVATE KEY' "$WORK/request" || return 1
 }
 case_stdin() {
     fedctl token create | timeout 60 "$BIN/fedlet" join - --name piped --state-dir "$FLEET/piped/state" \
@@ -181,9 +182,9 @@ case_manual() {
     local token pid
     token=$(fedctl token create --approve manual)
     "$BIN/fedlet" join "$token" --name waiting --state-dir "$FLEET/waiting/state" \
-        --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 60s >"$WORK/waiting.out" 2>&1 &
+        --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 180s >"$WORK/waiting.out" 2>&1 &
     pid=$!
-    soon 20 Pending hub_jsonpath $SYSTEM joinrequest waiting '{.status.state}' || { kill $pid; return 1; }
+    soon 60 Pending hub_jsonpath $SYSTEM joinrequest waiting '{.status.state}' || { kill $pid; return 1; }
     not_joined waiting || { kill $pid; return 1; }
     fedctl approve waiting || { kill $pid; return 1; }
     wait $pid || { cat "$WORK/waiting.out"; return 1; }
@@ -199,7 +200,7 @@ fedctl_json() { # fedctl_json EXPRESSION ARGUMENTS...: what Python makes of the 
 case_manual_timeout() {
     local token
     token=$(fedctl token create --approve manual)
-    fails 1 'approv' join patient "$token" --timeout 2s
+    fails 1 'approv' join patient "$token" --timeout 8s
     is 'JoinRequest True' fedctl_json "d['kind'] + ' ' + str(d['spec']['approved'])" approve patient -o json
     # Asking again with the same key and token is not another use.
     join patient "$token" --timeout 50s
@@ -207,7 +208,7 @@ case_manual_timeout() {
 case_denied() {
     local token
     token=$(fedctl token create --approve manual)
-    fails 1 'approv' join denied "$token" --timeout 2s
+    fails 1 'approv' join denied "$token" --timeout 8s
     hubctl -n $SYSTEM patch joinrequest denied --subresource=status --type=merge -p '{"status":{"state":"Denied"}}'
     fails 1 'denied' join denied "$token"
     not_joined denied
@@ -234,7 +235,7 @@ case_hub_starts_later() {
     token=$(fedctl token create)
     hub_stop
     "$BIN/fedlet" join "$token" --name early --state-dir "$FLEET/early/state" \
-        --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 60s >"$WORK/early.out" 2>&1 &
+        --kubeconfig "$FLEET/member/kube/admin.kubeconfig" --timeout 180s >"$WORK/early.out" 2>&1 &
     pid=$!
     sleep 1.5
     hub_start
@@ -244,10 +245,10 @@ case_hub_starts_later() {
 case_agent_certificate() {
     # What an agent holds opens its own bundle on the agents' port and nothing of the API.
     local key code
-    key=$(grep -rl 'PRIVATE KEY' "$FLEET/plain/state" | head -n 1)
+    key=$FLEET/plain/state/key.pem
     hub_jsonpath $SYSTEM joinrequest plain '{.status.certificate}' >"$WORK/agent.crt"
     for path in /api/v1/secrets /apis/core.kubefed.io/v1beta1/kubefedclusters /api/v1/namespaces/$SYSTEM/secrets; do
-        code=$(curl -sS --max-time 10 -k --cert "$WORK/agent.crt" --key "$key" -o "$WORK/agent.out" -w '%{http_code}' \
+        code=$(curl -sS --max-time 60 -k --cert "$WORK/agent.crt" --key "$key" -o "$WORK/agent.out" -w '%{http_code}' \
             "https://127.0.0.1:$(cut -d' ' -f1 "$FLEET/hub.ports")$path")
         cat "$WORK/agent.out"
         [ "$code" = 403 ] || [ "$code" = 401 ] || { echo "$path: $code"; return 1; }
@@ -260,8 +261,9 @@ case_token_list() {
     says "^$id +listed +auto +3 " fedctl token list
     fedctl token list -o json | python3 -c 'import json,sys; assert any(t["metadata"]["name"] == sys.argv[1] for t in json.load(sys.stdin))' "$id"
     # The secret was shown once: neither the API nor the list has it.
-    ! { hubctl -n $SYSTEM get jointoken "$id" -o yaml; fedctl token list -o json; } | grep -q "${token#fedlet1.}"
-    ! hubctl get jointokens -A -o yaml | grep -q "$(edit_token "$token" print=secret)"
+    { hubctl -n $SYSTEM get jointoken "$id" -o yaml; fedctl token list -o json; hubctl get jointokens -A -o yaml; } >"$WORK/tokens"
+    grep -q "$id" "$WORK/tokens"
+    ! grep -qF -e "${token#fedlet1.}" -e "$(edit_token "$token" print=secret)" "$WORK/tokens" || return 1
     fails 1 'spec.ttl' fedctl token create --ttl forever
     fails any 'uses' fedctl token create --uses 0
     fails 2 'approve' fedctl token create --approve perhaps

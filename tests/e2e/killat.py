@@ -163,7 +163,7 @@ class Agent:
         """Of the agent itself, below strace."""
         if not self.trace:
             return self.process.pid
-        end = time.monotonic() + 5
+        end = time.monotonic() + LIMIT_S
         while time.monotonic() < end and self.process.poll() is None:
             with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="utf-8") as file:
                 children = file.read().split()
@@ -199,9 +199,9 @@ class Agent:
             pid = self.pid()
             if pid:
                 os.kill(pid, number)
-            code = self.process.wait(20)
+            code = self.process.wait(LIMIT_S)
         except (ProcessLookupError, FileNotFoundError):
-            code = self.process.wait(20)
+            code = self.process.wait(LIMIT_S)
         except subprocess.TimeoutExpired as late:
             self.process.kill()
             raise Complaint(f"it does not end; {self.said()[-600:]}") from late
@@ -346,6 +346,8 @@ def errors_one(what, trace):
     try:
         WORLD.change()
         agent = Agent(trace)
+        # From its first word on, by which it has a handler for the signal that ends it.
+        agent.until(agent.said, LIMIT_S, "a word")
         end = time.monotonic() + 1.5
         while time.monotonic() < end and agent.alive() and not WORLD.applied():
             time.sleep(0.05)
@@ -384,7 +386,7 @@ def attach(error, names):
         if WORLD.maps()["k0"]["data"]["v"] == str(WORLD.round):
             raise Complaint("a bundle that is not on the disk was applied")
         tracer.send_signal(signal.SIGINT)
-        tracer.wait(10)
+        tracer.wait(LIMIT_S)
         since = time.monotonic()
         agent.until(lambda: WORLD.applied() and WORLD.reported(), RECOVERY_S, "recovery")
         say(f"# {error}: in order {time.monotonic() - since:.1f} s after the disk was back")
@@ -422,7 +424,7 @@ def sweep_join(options):
         state = f"{FLEET}/joiners/{number}"
         env = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + (":detect_leaks=0" if trace else ""))
         return subprocess.run([*trace, f"{BIN}/fedlet", "join", token, "--name", f"joiner{number}", "--state-dir", state, "--kubeconfig",
-                               f"{FLEET}/{CLUSTER}/kube/admin.kubeconfig"], capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=60)
+                               f"{FLEET}/{CLUSTER}/kube/admin.kubeconfig"], capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=300)
 
     path = f"{FLEET}/logs/strace.join"
     join(0, strace("-o", path, "-e", "trace=" + ",".join(names)))
@@ -457,7 +459,7 @@ def sweep_leave(options):
     def leave(trace):
         env = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + (":detect_leaks=0" if trace else ""))
         return subprocess.run([*trace, f"{BIN}/fedlet", "leave", "--keep-objects", "--state-dir", STATE, "--kubeconfig",
-                               f"{FLEET}/{CLUSTER}/kube/admin.kubeconfig"], capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=60)
+                               f"{FLEET}/{CLUSTER}/kube/admin.kubeconfig"], capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=300)
 
     path = f"{FLEET}/logs/strace.leave"
     leave(strace("-o", path, "-e", "trace=" + ",".join(names)))

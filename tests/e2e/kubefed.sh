@@ -260,7 +260,8 @@ join_member() {
     join_cluster cluster1
     example_crd widgets Widget Namespaced v1 "{size: {type: integer}}" | memberctl cluster1 apply -f -
     example_crd gadgets Gadget Cluster v1 "{size: {type: integer}}" | memberctl cluster1 apply -f -
-    memberctl cluster1 wait --for=condition=Established --timeout=90s crd/widgets.example.com crd/gadgets.example.com
+    # Not `kubectl wait`, which gives up on a definition that has no conditions yet, and is content before it is served.
+    wait_for 60 'both definitions' memberctl cluster1 get widgets,gadgets -A
     hubctl create namespace shop
     printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedNamespace\nmetadata: {name: shop, namespace: shop}\nspec: {placement: {clusterSelector: {}}}\n' | hubctl apply -f -
 }

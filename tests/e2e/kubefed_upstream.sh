@@ -79,7 +79,7 @@ lane() {
     grep -vE "$pattern" "$LANES/rest" >"$LANES/rest.new" || true
     mv "$LANES/rest.new" "$LANES/rest"
     # A test that waits for what never comes is ended: some of them wait for ever.
-    timeout --signal=KILL 200 "$built/e2e" --single-call-timeout=60s --run "$LANES/$name.names" "$@" \
+    timeout --signal=KILL 900 "$built/e2e" --single-call-timeout=180s --run "$LANES/$name.names" "$@" \
         >"$LANES/$name.out" 2>"$FLEET/logs/lane.$name.err" </dev/null &
     lanes[$!]=$name
 }

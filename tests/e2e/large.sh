@@ -42,7 +42,7 @@ fresh() { # fresh NAME: joined over a good network, not running; the member has 
 go() { agent_start "$1" --link "$LINK" --hub "$(hub_url m)"; }
 came() { echo $(($(net_count m down passed_bytes) - BEFORE)); }
 has_come() { [ "$(came)" -ge "$1" ]; }
-half_way() { wait_for 60 "half of the bundle" has_come "$((PARTS * PART * 2 / 3))"; }
+half_way() { wait_for 120 "half of the bundle" has_come "$((PARTS * PART * 2 / 3))"; }
 complete() { [ "$(memberctl m -n big get configmap -o name 2>/dev/null | grep -c part-)" = "$PARTS" ]; }
 arrived() { # arrived CLUSTER SECONDS
     wait_for "$2" "$PARTS parts in the member" complete
@@ -56,13 +56,14 @@ within() { # within PERCENT: of what an undisturbed transfer takes
     echo "# $now bytes to the agent, an undisturbed transfer has $whole"
     [ "$now" -le $((whole * $1 / 100)) ]
 }
-slow() { net m rate 3Mbit; net m delay 20ms; }
+# Six seconds for all of it: who looks whether half is there takes a part of one on a busy machine.
+slow() { net m rate 1500kbit; net m delay 20ms; }
 
 case_undisturbed() {
     fresh c1
     slow
     go c1
-    arrived c1 60
+    arrived c1 180
     came >"$FLEET/whole"
     cat "$FLEET/whole"
     [ "$(cat "$FLEET/whole")" -ge 1048576 ]
@@ -74,7 +75,7 @@ case_hub_restarts() { # case_hub_restarts CLUSTER SIGNAL
     half_way
     hub_stop "$2"
     hub_start --heartbeat-s 10
-    arrived "$1" 120
+    arrived "$1" 180
     within 130 # a window is lost, and a killed hub is asked for some time
 }
 case_agent_stops() {
@@ -83,10 +84,10 @@ case_agent_stops() {
     go c4
     half_way
     agent_stop c4
-    ! complete
+    ! complete || return 1
     [ "$(stat -c %a "$FLEET/c4/state/partial")" = 600 ]
     go c4
-    arrived c4 60
+    arrived c4 180
     within 120
 }
 # Nothing was said: what was written last is what there is.
@@ -96,10 +97,10 @@ case_agent_killed() {
     go c5
     half_way
     agent_stop c5 KILL
-    ! complete
+    ! complete || return 1
     [ -s "$FLEET/c5/state/partial" ]
     go c5
-    arrived c5 60
+    arrived c5 180
     within 160
 }
 case_damaged_partial() {
@@ -118,8 +119,10 @@ with open(sys.argv[1], "r+b") as file:
     file.write(data)
 PY
     go c6
-    arrived c6 120 # refused by its digest, and fetched again
+    arrived c6 180 # refused by its digest, and fetched again
 }
+# By chance, computed 20,000 times with the client's own fetch.c: half of the transfers take 25 s, one in a hundred 59 s, one in ten
+# thousand 80 s. Before that a session is made, for which one in ten thousand takes 130 s (see faultnet.sh), and the machine is busy.
 case_far_and_lossy() {
     local began
     fresh c7
@@ -127,7 +130,7 @@ case_far_and_lossy() {
     net m loss 20%
     began=$(now_ms)
     go c7
-    arrived c7 180
+    arrived c7 360
     echo "# after $(($(now_ms) - began)) ms, $(came) bytes"
 }
 
@@ -138,5 +141,5 @@ try "$LINK: the hub is killed half-way" case_hub_restarts c3 KILL
 try "$LINK: the agent is stopped half-way" case_agent_stops
 try "$LINK: the agent is killed half-way" case_agent_killed
 try "$LINK: what was kept is damaged" case_damaged_partial
-try "$LINK: 600 ms and a fifth lost each way, within 3 minutes" case_far_and_lossy
+try "$LINK: 600 ms and a fifth lost each way" case_far_and_lossy
 suite_end

@@ -39,7 +39,7 @@ die() {
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds; its last output is shown when it does not. A bound is for what
 # does not come at all, and on a machine that does three other things half a minute is not long: no wait ends before WAIT_FLOOR.
 # What is to be fast is measured (tests/bench), not awaited.
-WAIT_FLOOR=${WAIT_FLOOR:-40}
+WAIT_FLOOR=${WAIT_FLOOR:-60}
 wait_for() {
     local limit=$1 what=$2 end
     shift 2
@@ -70,7 +70,7 @@ hub_start() {
         --coap-listen "127.0.0.1:${ports[1]}" --agent-listen "127.0.0.1:${ports[2]}" --advertise 127.0.0.1 ${CONSENT:+--removal-consent "$CONSENT"} "$@" \
         >"$FLEET/logs/hub.out" 2>>"$FLEET/logs/hub.err" </dev/null &
     echo $! >"$FLEET/hub.pid"
-    local end=$(($(now_ms) + 30000))
+    local end=$(($(now_ms) + 90000))
     until grep -q '^fedhub: ready' "$FLEET/logs/hub.out"; do
         if ! process_alive "$(cat "$FLEET/hub.pid")" || [ "$(now_ms)" -ge "$end" ]; then
             tail -20 "$FLEET/logs/hub.err" >&2
@@ -93,13 +93,14 @@ process_alive() {
     [ "${stat%% *}" != Z ]
 }
 
-# process_stop PIDFILE [SIGNAL]: ends it and waits until it is gone.
+# process_stop PIDFILE [SIGNAL]: ends it and waits until it is gone. A signal that there is not is a mistake of the suite.
 process_stop() {
     local pid
     [ -s "$1" ] || return 0
     pid=$(cat "$1")
+    kill -l "${2:-TERM}" >/dev/null || return 1
     kill -"${2:-TERM}" "$pid" 2>/dev/null || true
-    for _ in $(seq 500); do
+    for _ in $(seq 1500); do
         process_alive "$pid" || break
         sleep 0.02
     done

@@ -29,7 +29,7 @@ doctor_finds() {
     local id=$1 result=$2 pattern=${3:-} code=0
     shift 3
     doctor -o json "$@" >"$WORK/doctor.json" || code=$?
-    found "$id" "$result" "$pattern" <"$WORK/doctor.json"
+    found "$id" "$result" "$pattern" <"$WORK/doctor.json" || return 1 # also where it is waited for, without -e
     [ "$result" = ok ] || [ "$code" -eq 1 ] || { echo "exit code $code"; return 1; }
 }
 connected() { [ "$(status_field m1 connected)" = true ]; }
@@ -90,6 +90,7 @@ case_rights() {
     memberctl m1 create clusterrole limited --verb=patch,list,watch,delete --resource=configmaps
     memberctl m1 create clusterrolebinding limited --clusterrole=limited --serviceaccount=default:limited
     secret=$(memberctl m1 -n default create token limited)
+    wait_for 20 "the binding" memberctl m1 auth can-i patch configmaps --as system:serviceaccount:default:limited
     python3 - "$CONFIG" "$config" "$secret" "${KUBECTL[@]}" <<'PY'
 import json, subprocess, sys
 source, to, token, *kubectl = sys.argv[1:]
@@ -99,7 +100,7 @@ json.dump(config, open(to, "w"))
 PY
     "$FEDLET" preflight -o json --kubeconfig "$config" --state-dir "$WORK/new" >"$WORK/rights.json"
     found rights warn 'patch deployments.apps' <"$WORK/rights.json"
-    ! found rights warn 'configmaps' <"$WORK/rights.json"
+    ! found rights warn ' configmaps' <"$WORK/rights.json" || return 1
     # Credentials that are refused are no matter of reachability.
     sed "s/$secret/none/" "$config" >"$WORK/wrong"
     fails 1 'FAIL +api-server .*credentials' "$FEDLET" preflight --kubeconfig "$WORK/wrong" --state-dir "$WORK/new"
@@ -181,18 +182,18 @@ case_failing_work() {
     federated FederatedConfigMap shop good '{data: {a: b}}' | hubctl apply -f -
     federated FederatedService shop bad '{spec: {ports: [{port: 99999}]}}' | hubctl apply -f -
     wait_for 60 "a finding" doctor_finds works warn 'Service shop/bad: .*99999' --state-dir "$STATE"
-    wait_for 10 "a wait" bash -c "$(declare -f wait_json); FEDLET='$FEDLET' STATE='$STATE'; [ \"\$(wait_json work)\" = found ]"
+    soon 10 found wait_json work
     says 'Service shop/bad: .*next try in' "$FEDLET" status --state-dir "$STATE"
     hubctl -n shop delete federatedservice bad
     wait_for 60 "nothing to find" doctor
 }
 case_api_server_away() {
     "$KUBE" stop --dir "$FLEET/m1/kube" apiserver
-    wait_for 90 "not reachable" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'API server:  not reachable'"
-    [ "$(wait_json api-server)" = found ]
+    wait_for 300 "not reachable" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'API server:  not reachable'"
+    soon 10 found wait_json api-server
     doctor_finds api-server fail '' --state-dir "$STATE"
     "$KUBE" start --dir "$FLEET/m1/kube" apiserver
-    wait_for 90 "reachable again" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'API server:  reachable'"
+    wait_for 300 "reachable again" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'API server:  reachable'"
 }
 case_kubeconfig_replaced() {
     # As k3s does: another content under the same name; the agent notices without a restart.
@@ -204,13 +205,13 @@ case_kubeconfig_replaced() {
     wait_for 30 "a session" connected
     sed 's/127.0.0.1/127.0.0.9/' "$CONFIG" >"$WORK/other" # nobody is there
     mv "$WORK/other" "$WORK/live"
-    wait_for 120 "not reachable" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'API server:  not reachable'"
+    wait_for 300 "not reachable" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'API server:  not reachable'"
     printf 'clusters: [' >"$WORK/half" # half written
     mv "$WORK/half" "$WORK/live"
-    wait_for 60 "the complaint" grep -q 'going on with the one before' <(tail -n +1 "$FLEET/logs/m1-agent.err")
+    wait_for 300 "the complaint" grep -q 'member API server: .*going on with the one before' "$FLEET/logs/m1-agent.err"
     cp "$CONFIG" "$WORK/other"
     mv "$WORK/other" "$WORK/live"
-    wait_for 60 "reachable again" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'API server:  reachable'"
+    wait_for 300 "reachable again" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'API server:  reachable'"
     agent_stop m1
     agent_start m1
     wait_for 30 "a session" connected
@@ -225,8 +226,9 @@ case_token_rotates() {
     memberctl m1 -n default create token limited >"$account/token"
     host=$(memberctl m1 config view --raw -o 'jsonpath={.clusters[0].cluster.server}')
     port=${host##*:}
+    # The API server takes a moment to know of the binding.
     FEDLET_SERVICE_ACCOUNT_DIR=$account KUBERNETES_SERVICE_HOST=127.0.0.1 KUBERNETES_SERVICE_PORT=${port%/} \
-        says 'ok +rights' "$FEDLET" preflight --state-dir "$WORK/new"
+        wait_for 20 "the rights" says 'ok +rights' "$FEDLET" preflight --state-dir "$WORK/new"
 }
 # token_bound N: one that ends when the Secret bound-N goes
 token_bound() {
@@ -255,7 +257,7 @@ case_token_ends() {
         wait_for 30 "the end of the old token" refused_by_server "$before" "$server"
         hubctl -n shop patch federatedconfigmap turning --type=merge -p "{\"spec\":{\"template\":{\"data\":{\"k\":\"$n\"}}}}"
         # One refusal, and the try after it. The file is looked at each minute otherwise.
-        soon 10 "$n" member_jsonpath m1 shop configmap turning '{.data.k}'
+        WAIT_FLOOR=40 soon 40 "$n" member_jsonpath m1 shop configmap turning '{.data.k}'
         memberctl m1 -n shop patch configmap turning --type=merge -p '{"data":{"k":"theirs"}}'
         soon 20 "$n" member_jsonpath m1 shop configmap turning '{.data.k}'
     done
@@ -268,8 +270,8 @@ case_token_ends() {
 
 case_hub_stopped() {
     hub_stop
-    wait_for 180 "the loss" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'not connected'"
-    [ "$(wait_json hub)" = found ]
+    wait_for 300 "the loss" bash -c "'$FEDLET' status --state-dir '$STATE' | grep -q 'not connected'"
+    soon 10 found wait_json hub
     doctor_finds service fail 'not connected' --state-dir "$STATE"
     doctor_finds udp warn '127.0.0.1' --state-dir "$STATE"
     doctor_finds tcp fail '127.0.0.1' --state-dir "$STATE"
@@ -310,7 +312,7 @@ case_wrong_clock() {
     # A service whose hub told it the time knows by how much this machine is off.
     LD_PRELOAD=$CLOCK CLOCK_SHIFT_S=7200 ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0" agent_start m1
     wait_for 30 "a session" connected
-    doctor_finds clock warn '7200 s ahead|7199 s ahead|7201 s ahead' --state-dir "$STATE"
+    doctor_finds clock warn '7(19|20)[0-9] s ahead' --state-dir "$STATE"
     agent_stop m1
 }
 case_disk_full() {
@@ -418,7 +420,7 @@ case_install() {
     grep -q '^PathChanged=/etc/kubernetes/admin.conf$' "$host/etc/systemd/system/fedlet-kubeconfig.path"
     # Again: nothing to do; what was changed by somebody is repaired.
     "$FEDLET" install --root "$host" >"$WORK/again"
-    ! grep -qv -e 'as it is to be$' -e '^kubeconfig:' "$WORK/again"
+    ! grep -v -e 'as it is to be$' -e '^kubeconfig:' "$WORK/again" || return 1
     echo '# mine' >>"$host/etc/systemd/system/fedlet.service"
     says "^write $host/etc/systemd/system/fedlet.service" "$FEDLET" install --root "$host"
     # Another kubeconfig.
@@ -429,11 +431,13 @@ case_install() {
     # Away again; what was learnt stays until it is to go, too.
     touch "$host/var/lib/fedlet/key.pem" "$host/var/lib/fedlet/mine"
     "$FEDLET" uninstall --root "$host" >"$WORK/gone"
-    [ ! -e "$host/usr/local/bin/fedlet" ] && [ ! -e "$host/etc/systemd/system/fedlet.service" ]
+    [ ! -e "$host/usr/local/bin/fedlet" ]
+    [ ! -e "$host/etc/systemd/system/fedlet.service" ]
     [ -z "$(find "$host/etc/systemd" -name '*fedlet*')" ]
     [ -e "$host/var/lib/fedlet/key.pem" ]
     "$FEDLET" uninstall --purge --root "$host" >"$WORK/purged"
-    [ ! -e "$host/var/lib/fedlet/key.pem" ] && [ -e "$host/var/lib/fedlet/mine" ]
+    [ ! -e "$host/var/lib/fedlet/key.pem" ]
+    [ -e "$host/var/lib/fedlet/mine" ]
     grep -q 'not empty, it stays' "$WORK/purged"
     says 'nothing of it is here' "$FEDLET" uninstall --root "$host"
 }

@@ -34,7 +34,7 @@ case_goes_on() {
     agent_start one
     soon 30 second value
     connected
-    ! kept
+    ! kept || return 1
     is "$n" sessions
     is "$((before + 1))" back
 }
@@ -68,7 +68,7 @@ case_both_restarted() {
     soon 30 both value
     connected
     is "$n" sessions
-    ! grep -q 'making a new one' "$LOG"
+    ! grep -q 'making a new one' "$LOG" || return 1
 }
 # Two processes with one session would encrypt different things in the same way.
 case_copied() {
@@ -80,7 +80,7 @@ case_copied() {
     kept
     agent_start one
     soon 60 "$((n + 1))" sessions
-    ! kept
+    ! kept || return 1
     grep -q 'is not used: it was kept in another directory' "$LOG"
     agent_stop one
     rm -rf "$STATE.before"
@@ -91,10 +91,17 @@ case_damaged() {
     local n
     n=$(sessions)
     agent_stop one
-    printf x | dd of="$STATE/session" bs=1 seek=150 conv=notrunc status=none
+    python3 - "$STATE/session" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as file:
+    data = bytearray(file.read())
+    data[150] ^= 1
+    file.seek(0)
+    file.write(data)
+PY
     agent_start one
     soon 60 "$((n + 1))" sessions
-    ! kept
+    ! kept || return 1
     grep -q 'is not used: digest does not match' "$LOG"
     connected
 }
@@ -102,7 +109,7 @@ case_killed() {
     local n
     n=$(sessions)
     agent_stop one KILL
-    ! kept
+    ! kept || return 1
     agent_start one
     soon 60 "$((n + 1))" sessions
     connected
@@ -115,7 +122,7 @@ case_hub_forgot() {
     agent_start one
     soon 30 after value
     grep -q 'making a new one' "$LOG"
-    ! kept
+    ! kept || return 1
 }
 case_not_connected() {
     hub_stop KILL
@@ -123,7 +130,7 @@ case_not_connected() {
     agent_start one
     sleep 1
     agent_stop one
-    ! kept
+    ! kept || return 1
     hub_start
     agent_start one
     connected
@@ -166,12 +173,12 @@ case_revoked() {
     local n
     n=$(handshakes abbreviated)
     hubctl -n kube-federation-system delete joinrequest one
-    wait_for 60 "another handshake" at_least 2 handshakes completed
+    wait_for 180 "another handshake" at_least 2 handshakes completed
     is "$n" handshakes abbreviated
     soon 30 false status_field one connected
     hub_stop KILL
     hub_start
-    wait_for 60 "another handshake" at_least 1 handshakes completed
+    wait_for 180 "another handshake" at_least 1 handshakes completed
     is 0 handshakes abbreviated
     is false status_field one connected
 }

@@ -202,7 +202,7 @@ case_rollback() {
 case_within_limits() {
     OBJECT=deployment
     everywhere limits deployment web:1
-    policy limits '{selector: {}, progressDeadline: 15s, maxFailures: 1, waves: [{name: all, clusters: {selector: {}}, maxFailures: 1}]}'
+    policy limits '{selector: {}, progressDeadline: 30s, maxFailures: 1, waves: [{name: all, clusters: {selector: {}}, maxFailures: 1}]}'
     change deployment limits web:2 '' '[{clusterName: cluster2, clusterOverrides: [{path: /spec/template/metadata/annotations/fake-kubelet~1does, value: hang}]}]'
     waits 0 limits
     is '[1, 2]' of limits '[status["clusters"][k] for k in ("failed", "healthy")]'
@@ -219,7 +219,8 @@ case_pause_on_failure() {
     is Paused phase stop
     # The member finds out why later than the deadline; pods' names are no part of a cause.
     wait_for 30 'the cause' says CrashLoopBackOff ro status stop
-    ! ro status stop | grep 'pod web-'
+    ro status stop >"$FLEET/logs/stop"
+    ! grep 'pod web-' "$FLEET/logs/stop" || return 1
     stays 'web:2 web:1 web:1' images stop
     # The next change is the cure, and has time.
     policy stop "{selector: {}, progressDeadline: 60s, waves: [{name: canary, $CANARY}]}"
@@ -314,11 +315,11 @@ case_hold() {
 # Cut off in the middle of its update.
 case_cut_off() {
     everywhere cut map red
-    policy cut '{selector: {}, offline: {after: 2s}, progressDeadline: 60s, waves: [{name: far, clusters: {names: [cluster2, cluster3]}}]}'
+    policy cut '{selector: {}, offline: {after: 2s}, progressDeadline: 300s, waves: [{name: far, clusters: {names: [cluster2, cluster3]}}]}'
     process_pause cluster3
     change map cut blue
     soon 30 blue color cluster2 cut
-    waits 0 cut
+    waits 0 cut 300s
     is 'blue blue red' colors cut
     process_continue cluster3
     soon 90 'blue blue blue' colors cut
@@ -371,6 +372,7 @@ case_deleted() {
     soon 30 'Queued AwaitingApproval' phases deleted
     memberctl cluster2 -n deleted get configmap web -w -o 'jsonpath={.data.color}{"\n"}' >"$FLEET/logs/colors" &
     local watcher=$!
+    wait_for 30 'the watch' grep -qx red "$FLEET/logs/colors"
     hubctl delete namespace deleted --wait --timeout=90s
     lacks hubctl get namespace deleted
     soon 60 '' eval 'memberctl cluster2 get namespace deleted --ignore-not-found -o name'
@@ -430,7 +432,7 @@ case_undo() {
     # It is held back until somebody says otherwise, through a restart, too.
     hub_stop
     local waiter code=0
-    fedctl rollout wait -n undo configmap/web --timeout 60s >"$FLEET/logs/away.out" 2>&1 &
+    fedctl rollout wait -n undo configmap/web --timeout 300s >"$FLEET/logs/away.out" 2>&1 &
     waiter=$!
     wait_for 30 'it to be told' grep -q 'trying again' "$FLEET/logs/away.out"
     hub_start --heartbeat-s "$HEARTBEAT_S"
@@ -454,7 +456,7 @@ case_kubectl() {
     fails any '' hubctl -n bykubectl patch rollout federatedconfigmap-web-1 --type merge -p '{"spec":{"policy":"other"}}'
     fails any '' hubctl -n bykubectl patch rollout federatedconfigmap-web-1 --type merge --subresource status -p '{"status":{"phase":"Complete"}}'
     hubctl -n bykubectl annotate rollout federatedconfigmap-web-1 fedlet.io/action=approve fedlet.io/reason='by kubectl'
-    hubctl -n bykubectl wait --for=jsonpath='{.status.phase}'=Complete --timeout=60s rollout/federatedconfigmap-web-1
+    hubctl -n bykubectl wait --for=jsonpath='{.status.phase}'=Complete --timeout=180s rollout/federatedconfigmap-web-1
     is 'by kubectl' of bykubectl 'status["actions"][-1]["reason"]'
 }
 # Whoever has fedlet:operator steers, and writes neither templates nor the rules nor what a rollout says of itself. A right to
@@ -520,13 +522,14 @@ case_empty_wave() {
 }
 case_windows() {
     everywhere windows map red
-    local day
-    day=$(date -u -d '+3 days' +%a)
+    local day date
+    date=$(date -u -d '+3 days' +%F)
+    day=$(date -u -d "$date" +%a)
     policy windows "{selector: {}, waves: [{name: night, clusters: {names: [cluster1]}, windows: [{days: [$day], from: '02:00', to: '05:00'}]}]}"
     change map windows blue
     soon 30 1 count windows held
     says '^cluster1 +night +Held' ro status windows --clusters
-    says "$(date -u -d '+3 days' +%F)T02:00:00Z" ro status windows --clusters
+    says "${date}T02:00:00Z" ro status windows --clusters
     stays 'red red red' colors windows
     ro abort windows --yes
 }
@@ -534,14 +537,16 @@ case_windows() {
 annotate_cluster() { hubctl -n kube-federation-system annotate kubefedcluster "$@" --overwrite; }
 case_quiet() {
     everywhere quiet map red
+    local end # read once: the minute may turn before it is looked for
+    end=$(date -u -d '+2 hours' +%FT%H:%M)
     policy quiet "{selector: {}, offline: {after: 2s}, waves: [{name: two, clusters: {names: [cluster1, cluster2]}}]}"
-    annotate_cluster cluster2 "fedlet.io/quiet-windows=$(date -u -d '-1 hour' +%H:%M)-$(date -u -d '+2 hours' +%H:%M)"
+    annotate_cluster cluster2 "fedlet.io/quiet-windows=$(date -u -d '-1 hour' +%H:%M)-${end#*T}"
     annotate_cluster cluster3 fedlet.io/cordon=true
     change map quiet blue
     soon 30 'blue red red' colors quiet
     soon 30 1 count quiet held
     soon 30 1 count quiet deferred
-    says "^cluster2 +two +Held .*ChangesHeld.*until $(date -u -d '+2 hours' +%FT%H:%M):00Z" ro status quiet --clusters
+    says "^cluster2 +two +Held .*ChangesHeld.*until $end:00Z" ro status quiet --clusters
     says '^cluster3 +rest +Deferred' ro status quiet --clusters
     says 'held until changes of the cluster wait no longer' ro status quiet
     stays 'blue red red' colors quiet
@@ -572,7 +577,7 @@ case_killed() {
     local before after code=0
     before="$(generation cluster1 killed) $(generation cluster2 killed) $(generation cluster3 killed)"
     change deployment killed web:2
-    fedctl rollout wait -n killed rollout/federateddeployment-web-1 --timeout 150s >"$FLEET/logs/killed.out" 2>&1 &
+    fedctl rollout wait -n killed rollout/federateddeployment-web-1 --timeout 600s >"$FLEET/logs/killed.out" 2>&1 &
     local waiter=$!
     for _ in 1 2 3 4 5 6; do
         kill -0 "$waiter" 2>/dev/null || break
@@ -621,7 +626,7 @@ case_watch() {
     policy watch "{selector: {}, waves: [{name: canary, $CANARY, soak: 15s}]}" # time enough to be there
     change map watch blue
     # What is called beside the suite's functions is given by its path.
-    on_terminal 90 "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" rollout watch -n watch configmap/web >"$FLEET/logs/painted" &
+    on_terminal 300 "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" rollout watch -n watch configmap/web >"$FLEET/logs/painted" &
     local painter=$!
     ro watch watch >"$FLEET/logs/lines"
     wait "$painter"
@@ -629,7 +634,7 @@ case_watch() {
     says 'Z federatedconfigmap-web-1 Soaking wave canary: 1/3 updated' cat "$FLEET/logs/lines"
     says 'Z federatedconfigmap-web-1 Complete' tail -n 1 "$FLEET/logs/lines"
     [ "$(sort "$FLEET/logs/lines" | uniq -d | wc -l)" -eq 0 ]
-    ! grep -q $'\033' "$FLEET/logs/lines"
+    ! grep -q $'\033' "$FLEET/logs/lines" || return 1
     grep -q $'\033\\[H\033\\[2J' "$FLEET/logs/painted"
     says 'Complete' cat "$FLEET/logs/painted"
     says '^\{"' ro watch watch -o json

@@ -15,6 +15,7 @@ export UBSAN_OPTIONS="print_stacktrace=1:log_path=$FLEET/logs/sanitizer${UBSAN_O
 suite_clean() {
     local code=$?
     trap - EXIT INT TERM
+    set +e # whatever cannot be cleaned up does not decide
     if [ "$code" -ne 0 ] && [ -n "${FEDLET_TEST_LOGS:-}" ]; then
         mkdir -p "$FEDLET_TEST_LOGS"
         rm -rf "${FEDLET_TEST_LOGS:?}/$SUITE"
@@ -136,6 +137,24 @@ gone() {
     local limit=$1
     shift
     wait_for "$limit" "NotFound from $*" lacks "$@"
+}
+
+# never COMMAND...: ends with 1, which for grep is "not found". `! COMMAND` in the middle of a case checks nothing, as `set -e`
+# passes over it; nor does the first part of `[ A ] && [ B ]`.
+never() {
+    local out code=0
+    out=$("$@" 2>&1) || code=$?
+    [ "$code" -eq 1 ] || { printf '$ %s\n%s\n(exit code %d)\nwanted 1\n' "$*" "$out" "$code"; return 1; }
+}
+
+# has_ended PID: whoever it was, also when nobody has waited for it.
+has_ended() { ! process_alive "$1"; }
+
+# established hubctl|memberctl [CLUSTER] CRD: until it is. `kubectl wait` gives up at once on a definition that is so new that the
+# API server has not written conditions yet.
+established() {
+    local name=${*: -1}
+    soon 60 True "${@:1:$#-1}" get crd "$name" -o 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
 }
 
 hub_jsonpath() { # hub_jsonpath NAMESPACE RESOURCE NAME PATH

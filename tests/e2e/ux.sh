@@ -16,7 +16,7 @@ bare() { "$BIN/fedctl" "$@"; } # without the hub's kubeconfig
 refuses() {
     local want=$1 pattern=$2 code=0
     shift 2
-    timeout 20 "$@" >"$FLEET/logs/said.out" 2>"$FLEET/logs/said.err" || code=$?
+    timeout 60 "$@" >"$FLEET/logs/said.out" 2>"$FLEET/logs/said.err" || code=$?
     printf '$ %s\n%s\n(exit code %d)\n' "$*" "$(cat "$FLEET/logs/said.out" "$FLEET/logs/said.err")" "$code"
     [ "$code" -eq "$want" ] && [ ! -s "$FLEET/logs/said.out" ] && grep -qE -- "$pattern" "$FLEET/logs/said.err"
 }
@@ -24,7 +24,7 @@ refuses() {
 answers() {
     local pattern=$1 code=0
     shift
-    timeout 20 "$@" >"$FLEET/logs/said.out" 2>"$FLEET/logs/said.err" || code=$?
+    timeout 60 "$@" >"$FLEET/logs/said.out" 2>"$FLEET/logs/said.err" || code=$?
     printf '$ %s\n%s\n(exit code %d)\n' "$*" "$(cat "$FLEET/logs/said.out" "$FLEET/logs/said.err")" "$code"
     [ "$code" -eq 0 ] && [ ! -s "$FLEET/logs/said.err" ] && grep -qE -- "$pattern" "$FLEET/logs/said.out"
 }
@@ -255,8 +255,10 @@ json_everywhere() {
 }
 try "-o json is JSON" json_everywhere
 plain() {
-    ! NO_COLOR=1 fedctl clusters 2>&1 | grep -q $'\033'
-    ! script -qec "NO_COLOR=1 $C ${KC[*]} clusters" /dev/null | grep -q $'\033'
+    NO_COLOR=1 fedctl clusters >"$FLEET/logs/plain" 2>&1
+    script -qec "NO_COLOR=1 $C ${KC[*]} clusters" /dev/null >>"$FLEET/logs/plain"
+    grep -q NAME "$FLEET/logs/plain"
+    ! grep -q $'\033' "$FLEET/logs/plain" || return 1
 }
 if command -v script >/dev/null; then try "NO_COLOR on a terminal" plain; else skip "NO_COLOR on a terminal" "script(1) is not installed"; fi
 closed_pipe() {
@@ -354,8 +356,10 @@ manual() {
     wait "$pid" || code=$?
     echo "exit code $code"
     cat "$FLEET/logs/m1.said"
-    [ "$code" -eq 1 ] && [ ! -s "$FLEET/logs/m1.out" ] && grep -q 'stopped' "$FLEET/logs/m1.said"
-    refuses 1 'not approved in time.*run the same command again' "$F" join "$token" --name m1 --state-dir "$FLEET/m1" --timeout 1s
+    [ "$code" -eq 1 ]
+    [ ! -s "$FLEET/logs/m1.out" ]
+    grep -q 'stopped' "$FLEET/logs/m1.said"
+    refuses 1 'not approved in time.*run the same command again' "$F" join "$token" --name m1 --state-dir "$FLEET/m1" --timeout 8s
     fedctl approve m1
     is 'joined as m1' fedlet join "$token" --name m1 --state-dir "$FLEET/m1"
 }
@@ -377,7 +381,7 @@ LAST=$(fedctl token create)
 hub_stop
 try "fedctl with the hub stopped" refuses 1 'nothing listens there; is fedhub running there' "$C" "${KC[@]}" clusters
 try "join with the hub stopped" refuses 1 'did not answer in time.*nothing listens' \
-    "$F" join "$LAST" --name c9 --state-dir "$FLEET/s9" --timeout 2s
+    "$F" join "$LAST" --name c9 --state-dir "$FLEET/s9" --timeout 5s
 try "verify, restore and verify again" eval '
     answers "is sound" "$H" verify --data-dir "$FLEET/hub" &&
     "$H" restore "$FLEET/backup.db" --data-dir "$FLEET/hub" && answers "is sound" "$H" verify --data-dir "$FLEET/hub"'
@@ -385,7 +389,8 @@ try "a file that is no backup is refused" refuses 1 'hub.yaml: is not a store' "
 left() {
     local out
     "$F" leave --state-dir "$FLEET/s1" --keep-objects --timeout 5s --kubeconfig "$FLEET/none" >"$FLEET/logs/said.out" 2>"$FLEET/logs/said.err"
-    [ "$(cat "$FLEET/logs/said.out")" = "left as c1" ] && grep -q 'delete kubefedcluster c1' "$FLEET/logs/said.err"
+    [ "$(cat "$FLEET/logs/said.out")" = "left as c1" ]
+    grep -q 'delete kubefedcluster c1' "$FLEET/logs/said.err"
     [ ! -e "$FLEET/s1/key.pem" ] && [ ! -e "$FLEET/s1/state.db" ]
 }
 try "leave says what to do at the hub" left

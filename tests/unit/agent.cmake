@@ -26,6 +26,10 @@ fed_unit_test(agent_order_test
     LINK fed_agent fed_port_posix)
 fed_unit_test(agent_policy_test
     SOURCES ${agent_dir}/agent_policy_test.c LINK fed_agent fed_port_posix)
+fed_unit_test(agent_removal_test
+    SOURCES ${agent_dir}/agent_removal_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_policed_test
     SOURCES ${agent_dir}/agent_policed_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c

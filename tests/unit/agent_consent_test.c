@@ -248,6 +248,35 @@ static void test_consent_is_for_what_it_names(void **state)
     world_free(w);
 }
 
+/* An order that was on its way while its work came back, and left once more, is not one of now. */
+static void test_an_answer_of_before_is_no_order(void **state)
+{
+    struct world *w = world_of(20);
+    bool in[POOL] = {true, true, true, true};
+
+    (void)state;
+    change(w, 4);
+    world_order(w, &pool[10]);
+    w->hold_orders = true;
+    world_notify_again(w);
+    world_pass(w, 3000);
+    w->n_orders = 0;
+    in[10] = true;
+    publish(w, in);
+    world_notify(w);
+    world_pass(w, 3000);
+    change(w, 4);
+    w->hold_orders = false;
+    world_pass(w, 3000);
+    assert_int_equal(count(w), 20);
+    assert_int_equal(reported(w), 16);
+    world_order(w, &pool[10]);
+    world_notify_again(w);
+    world_pass(w, 3000);
+    assert_int_equal(count(w), 19);
+    world_free(w);
+}
+
 static void test_orders_do_not_wait(void **state)
 {
     struct world *w = world_of(20);
@@ -484,6 +513,7 @@ int main(void)
         cmocka_unit_test(test_what_waits_is_enforced),
         cmocka_unit_test(test_taken_back_is_as_if_nothing_was),
         cmocka_unit_test(test_consent_is_for_what_it_names),
+        cmocka_unit_test(test_an_answer_of_before_is_no_order),
         cmocka_unit_test(test_orders_do_not_wait),
         cmocka_unit_test(test_a_full_frame_is_judged_when_the_hub_has_answered),
         cmocka_unit_test(test_a_hub_that_knows_nothing_of_it),

@@ -311,7 +311,7 @@ static void test_watches(void **state)
         watch = watch_of(w, "/configmaps?");
         if (watch) {
             watch->used = false;
-            watch->events.ended(watch->events.ctx, FED_OK, 0, (struct fed_span){0}, NULL);
+            watch->events.ended(watch->events.ctx, FED_OK, NULL, NULL);
         }
         world_pass(w, 1000);
     }
@@ -356,7 +356,7 @@ static void test_versions_that_go_back(void **state)
     w->next_rv = 1; /* etcd restored from a backup; the objects are older, too */
     world_object(w, MAP_PATH)->rv = 1;
     watch->used = false;
-    watch->events.ended(watch->events.ctx, FED_OK, 504, (struct fed_span){0}, NULL);
+    watch->events.ended(watch->events.ctx, FED_OK, &(struct fed_kube_answer){.status = 504}, NULL);
     world_pass(w, 5000);
     assert_true(world_logged(w, "data were set back"));
     assert_string_equal(w->requests, "");
@@ -378,7 +378,7 @@ static void test_objects_that_are_older(void **state)
     map->rv = 1;
     snprintf(map->fields, sizeof map->fields, "older");
     watch->used = false;
-    watch->events.ended(watch->events.ctx, FED_OK, 504, (struct fed_span){0}, NULL);
+    watch->events.ended(watch->events.ctx, FED_OK, &(struct fed_kube_answer){.status = 504}, NULL);
     world_pass(w, 5000);
     assert_true(world_logged(w, "data were set back"));
     assert_int_equal(world_asked(w, "PATCH " MAP_PATH), 1);
@@ -393,7 +393,7 @@ static void lose_connection(struct world *w)
         if (!watch->used)
             continue;
         watch->used = false;
-        watch->events.ended(watch->events.ctx, FED_ERR_NETWORK, 0, (struct fed_span){0}, NULL);
+        watch->events.ended(watch->events.ctx, FED_ERR_NETWORK, NULL, NULL);
     }
 }
 
@@ -437,7 +437,7 @@ static void end_watches(struct world *w)
         if (!watch->used)
             continue;
         watch->used = false;
-        watch->events.ended(watch->events.ctx, FED_OK, 0, (struct fed_span){0}, NULL);
+        watch->events.ended(watch->events.ctx, FED_OK, NULL, NULL);
     }
 }
 
@@ -472,6 +472,25 @@ static void test_back_with_older_data_unseen(void **state)
     world_free(w);
 }
 
+/* An API server that has too much to do is asked again when it wants to be. */
+static void test_a_refused_watch_waits_as_long_as_it_was_asked_to(void **state)
+{
+    struct world *w = world_with_three();
+    struct world_watch *watch = watch_of(w, "/configmaps?");
+    unsigned lists = w->lists;
+
+    (void)state;
+    watch->used = false;
+    watch->events.ended(watch->events.ctx, FED_OK,
+        &(struct fed_kube_answer){.status = 429, .retry_after_s = 30}, NULL);
+    world_pass(w, 29900);
+    assert_int_equal(w->lists, lists);
+    world_pass(w, 1000);
+    assert_int_equal(w->lists, lists + 1);
+    assert_non_null(watch_of(w, "/configmaps?"));
+    world_free(w);
+}
+
 static void test_a_kind_that_goes_and_comes(void **state)
 {
     struct world *w = world_with_three();
@@ -483,7 +502,7 @@ static void test_a_kind_that_goes_and_comes(void **state)
     map->used = false;
     hide(w, map);
     watch->used = false;
-    watch->events.ended(watch->events.ctx, FED_OK, 404, (struct fed_span){0}, NULL);
+    watch->events.ended(watch->events.ctx, FED_OK, &(struct fed_kube_answer){.status = 404}, NULL);
     world_pass(w, 30 * MINUTE);
     assert_int_equal(strncmp(w->hub_states[MAP_INDEX], "Applied", 7) == 0, 0);
     assert_in_range(world_asked(w, "PATCH " MAP_PATH), 5, 40);
@@ -976,6 +995,7 @@ int main(void)
         cmocka_unit_test(test_objects_that_are_older),
         cmocka_unit_test(test_back_with_older_data),
         cmocka_unit_test(test_back_with_older_data_unseen),
+        cmocka_unit_test(test_a_refused_watch_waits_as_long_as_it_was_asked_to),
         cmocka_unit_test(test_a_kind_that_goes_and_comes),
         cmocka_unit_test(test_failing_is_bounded),
         cmocka_unit_test(test_labels),

@@ -32,6 +32,7 @@ struct world_object { /* in the member */
     unsigned generation;
     char managed[8];        /* label value, "" for none */
     char fields[80];        /* of our managedFields entry, "" for none */
+    bool twice;             /* there is an older one of ours, too */
     unsigned version;       /* data.version as it was applied last */
     char other[40];         /* another manager, "" for none */
     char other_fields[120]; /* fieldsV1 of its entry, "" for none */
@@ -94,7 +95,10 @@ struct world {
     unsigned fail_gets; /* so many looks at one object are answered 500 */
     const char *reader; /* who alone may look at one object; NULL: everybody */
     bool no_kind;       /* config maps are no kind of the member */
-    const char *thief;  /* a manager that changes what was applied to thief_path at once */
+    const char *served; /* the one version of apps that has its kinds: "apps/v2"; NULL: all have */
+    const char *groups; /* versions of apps, as its discovery lists them; NULL: there is no apps */
+    unsigned groups_status; /* of a refusal to say that; 0: none */
+    const char *thief;      /* a manager that changes what was applied to thief_path at once */
     const char *thief_path;
     unsigned thefts; /* so many times */
     unsigned refuse_retry_after_s;
@@ -120,6 +124,7 @@ struct world {
     bool consent_off;     /* the agent's own guard */
     bool hub_has_orders;  /* GET /r */
     bool hub_has_no_base; /* every frame is a full one */
+    bool hold_orders;     /* the answer to GET /r, as it was then, stays on the way */
     struct fed_removal_id orders[WORLD_WORKS];
     size_t n_orders;
     unsigned removals_asked;

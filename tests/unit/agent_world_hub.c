@@ -494,7 +494,8 @@ bool world_link_step(struct world *w)
 
     if (!op)
         return false;
-    if (op->what == OP_OBSERVE && w->hold_observe) {
+    if ((op->what == OP_OBSERVE && w->hold_observe) ||
+        (w->hold_orders && strcmp(op->path, FED_LINK_PATH_REMOVALS) == 0)) {
         if (!op->held_code)
             op->held_code = answer_op(w, op, &op->payload);
         return false;

@@ -186,6 +186,9 @@ static void put_as(struct fed_buf *out, const struct world_object *o, const char
     fed_buf_put_text(out, ",\"managedFields\":[");
     if (o->other[0])
         put_other(out, o);
+    if (o->fields[0] && o->twice)
+        fed_buf_put_text(
+            out, "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:old\":{}}},");
     if (o->fields[0])
         fed_buf_printf(out,
             "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:%s\":{}}}",
@@ -431,8 +434,29 @@ static unsigned get_object(struct world *w, const char *path, bool full, struct 
     return 200;
 }
 
+/* What the API server says itself, before any kind is asked; 0: nothing. */
+static unsigned respond_group(struct world *w, const char *path, struct fed_buf *out)
+{
+    static const char apps[] = "/apis/apps";
+
+    if (strcmp(path, apps) == 0 && w->groups_status) {
+        status_body(out, w->groups_status, "User \\\"fedlet\\\"");
+        return w->groups_status;
+    }
+    if (strcmp(path, apps) == 0 && w->groups) {
+        fed_buf_printf(out, "{\"kind\":\"APIGroup\",\"versions\":[%s]}", w->groups);
+        return 200;
+    }
+    if (strncmp(path, apps, sizeof apps - 1) != 0 || !w->served ||
+        strncmp(path + strlen("/apis/"), w->served, strlen(w->served)) == 0)
+        return 0;
+    fed_buf_put_text(out, "404 page not found\n");
+    return 404;
+}
+
 static unsigned respond(struct world *w, struct fed_kube_call *call, struct fed_buf *out)
 {
+    unsigned said;
     char path[600];
 
     snprintf(path, sizeof path, "%.*s", (int)strcspn(call->path, "?"), call->path);
@@ -456,9 +480,12 @@ static unsigned respond(struct world *w, struct fed_kube_call *call, struct fed_
             w->pods ? w->pods : "");
         return 200;
     }
+    said = respond_group(w, path, out);
     if (strstr(call->path, "labelSelector="))
-        return list_objects(w, call->path, out);
+        return said ? said : list_objects(w, call->path, out);
     note(w, call->method, path);
+    if (said)
+        return said;
     if (strcmp(call->method, "GET") == 0 && w->fail_gets > 0) {
         w->fail_gets--;
         return 500;

@@ -33,6 +33,29 @@ static void test_pages_and_selectors(void **state)
     assert_false(world_says(&w->last, "\"name\":\"a\""));
 }
 
+/* Names of roles may hold what JSON escapes: the page behind one is found all the same. */
+static void test_pages_behind_any_name(void **state)
+{
+    static const char *const names[] = {"a\\\"b", "a\\\\c", "a\\u0001d"};
+    static const char path[] = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    struct world *w = *state;
+    char text[512];
+
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, "{\"metadata\":{\"name\":\"%s\"},\"rules\":[]}", names[i]);
+        world_must(w, 201, "POST", path, JSON, text);
+    }
+    snprintf(text, sizeof text, "%s?limit=1", path);
+    for (unsigned left = 64; left > 0; left--) {
+        assert_int_equal(world_call(w, "GET", text, "", NULL), 200);
+        if (!world_at(w, "metadata.continue")[0])
+            return;
+        snprintf(
+            text, sizeof text, "%s?limit=1&continue=%s", path, world_at(w, "metadata.continue"));
+    }
+    fail_msg("the pages have no end");
+}
+
 /* The items of a list, as text. */
 static char *list_items(struct world *w, const char *target)
 {
@@ -346,11 +369,248 @@ static void test_touches_gather(void **state)
     world_unwatch(w, x);
 }
 
+/* ---- what is composed, and comes late ---- */
+static uint64_t composed_a;
+static uint64_t composed_b;
+
+static enum fed_err compose(void *ctx, const struct hub_object_ref *ref, struct fed_json_doc *doc,
+    struct fed_json *object, uint64_t *revision)
+{
+    uint64_t composed = fed_span_is(ref->name, "a")   ? composed_a
+                        : fed_span_is(ref->name, "b") ? composed_b
+                                                      : 0;
+
+    (void)ctx;
+    (void)doc;
+    (void)object;
+    if (composed > *revision)
+        *revision = composed;
+    return FED_OK;
+}
+
+/* ConfigMaps a and b, of which a part is composed. */
+static void make_composed(struct world *w)
+{
+    const struct hub_kind_hooks hooks = {.compose = compose};
+
+    composed_a = composed_b = 0;
+    assert_int_equal(hub_kinds_hook(w->kinds, "", "configmaps", &hooks), FED_OK);
+    world_make(w, "a", "");
+    world_make(w, "b", "");
+}
+
+/* The store goes on by something that nobody watches. */
+static uint64_t move_on(struct world *w)
+{
+    static unsigned n;
+    char body[64];
+
+    snprintf(body, sizeof body, "{'metadata':{'labels':{'n':'%u'}}}", n++);
+    world_must(w, 200, "PATCH", "/api/v1/namespaces/default", MERGE, body);
+    return hub_objects_revision(w->objects);
+}
+
+static uint64_t change_b(struct world *w)
+{
+    static unsigned n;
+    char body[64];
+
+    snprintf(body, sizeof body, "{'data':{'k':'b%u'}}", n++);
+    world_must(w, 200, "PATCH", CM "/b", MERGE, body);
+    return hub_objects_revision(w->objects);
+}
+
+static void touch_again(struct world *w, const char *name, uint64_t revision)
+{
+    struct hub_object_ref ref = {
+        FED_SPAN_LIT("configmaps"), FED_SPAN_LIT("default"), fed_span_text(name)};
+
+    hub_objects_touch(w->objects, &ref, revision);
+}
+
+static void touch(struct world *w, const char *name, uint64_t *composed)
+{
+    *composed = move_on(w);
+    touch_again(w, name, *composed);
+}
+
+static void touch_a(struct world *w)
+{
+    touch(w, "a", &composed_a);
+}
+
+static struct fed_http_exchange *watch_from(struct world *w, uint64_t revision)
+{
+    static char target[128]; /* kept by the exchange */
+
+    snprintf(
+        target, sizeof target, CM "?watch=1&resourceVersion=%llu", (unsigned long long)revision);
+    return world_watch(w, target);
+}
+
+static void resumes_with(struct world *w, uint64_t revision, const char *events)
+{
+    struct fed_http_exchange *x = watch_from(w, revision);
+
+    assert_string_equal(world_events(x), events);
+    world_unwatch(w, x);
+}
+
+/* A touch that is gathered is told behind what is newer. Who was cut before it goes on from there,
+ * and gets it all the same, before it was told to others and after. */
+static void test_resume_behind_a_late_touch(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange *x;
+    uint64_t seen;
+
+    make_composed(w);
+    x = watch_from(w, 0);
+    assert_string_equal(world_events(x), "ADDED a,ADDED b");
+    touch_a(w);
+    assert_string_equal(world_events(x), "MODIFIED a");
+    touch_a(w);
+    seen = change_b(w);
+    assert_string_equal(world_events(x), "MODIFIED b");
+    world_unwatch(w, x);
+    resumes_with(w, seen, "MODIFIED a,MODIFIED b"); /* b for nothing */
+    world_pass(w, 2500);
+    resumes_with(w, seen, "MODIFIED a,MODIFIED b");
+    /* What was known before it came late, and what came after it, is as ever. */
+    (void)move_on(w);
+    seen = change_b(w);
+    resumes_with(w, seen, "");
+    touch_a(w);
+    resumes_with(w, seen, "MODIFIED a");
+    /* More than are remembered one by one: some are told again for nothing, none is forgotten. */
+    x = watch_from(w, hub_objects_revision(w->objects));
+    touch(w, "b", &composed_b);
+    touch(w, "b", &composed_b);
+    seen = move_on(w);
+    for (unsigned i = 0; i < 610; i++) {
+        touch_a(w);
+        touch_again(w, "a", composed_a);
+        world_pass(w, 1000);
+    }
+    world_unwatch(w, x);
+    resumes_with(w, seen, "MODIFIED a,MODIFIED b");
+}
+
+/* What was gathered is told before the hub stops. */
+static void test_stop_behind_a_touch(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange *x;
+
+    make_composed(w);
+    x = watch_from(w, 0);
+    touch_a(w);
+    touch_a(w);
+    (void)world_events(x);
+    hub_api_stop(w->api);
+    assert_string_equal(world_events(x), "MODIFIED a");
+    assert_true(x->ended);
+    world_unwatch(w, x);
+}
+
+/* Both are older than what the history names: they come first and as of where the client is, so
+ * that it can be cut anywhere and still asks for the rest. */
+static void test_resume_tells_what_is_composed_first(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange *x;
+    char own[64];
+    uint64_t since;
+
+    make_composed(w);
+    since = move_on(w);
+    composed_a = move_on(w);
+    (void)change_b(w);
+    x = watch_from(w, since);
+    snprintf(own, sizeof own, "\"resourceVersion\":\"%llu\"", (unsigned long long)since);
+    assert_true(world_says(x, own));
+    assert_string_equal(world_events(x), "MODIFIED a,MODIFIED b");
+    world_unwatch(w, x);
+}
+
+static void test_resume_without_memory(void **state)
+{
+    struct world *w = *state;
+    bool refused = true;
+    uint64_t since;
+
+    make_composed(w);
+    since = move_on(w);
+    composed_a = move_on(w);
+    for (long n = 0; refused; n++) {
+        struct fed_http_exchange *x;
+
+        world_ration(w, n);
+        x = watch_from(w, since);
+        refused = w->memory.refused;
+        world_ration(w, -1);
+        if (x->status == 200 && !x->ended && !world_says(x, "MODIFIED"))
+            fail_msg("allocation %ld refused: the watch goes on without what was composed", n);
+        world_unwatch(w, x);
+    }
+}
+
+/* ---- for how long ---- */
+#define RBAC "/apis/rbac.authorization.k8s.io/v1/namespaces/default/"
+
+static void be(struct world *w, const char *name, const char *group)
+{
+    snprintf(w->peer.common_name, sizeof w->peer.common_name, "%s", name);
+    snprintf(w->peer.organizations[0], sizeof w->peer.organizations[0], "%s", group);
+}
+
+static void test_watch_ends_with_the_right(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange *own;
+    struct fed_http_exchange *other;
+
+    world_must(w, 201, "POST", RBAC "roles", JSON,
+        "{'metadata':{'name':'r'},'rules':[{'apiGroups':[''],'resources':['configmaps'],"
+        "'resourceNames':['a'],'verbs':['watch']}]}");
+    world_must(w, 201, "POST", RBAC "rolebindings", JSON,
+        "{'metadata':{'name':'r'},'roleRef':{'apiGroup':'rbac.authorization.k8s.io','kind':'Role',"
+        "'name':'r'},'subjects':[{'apiGroup':'rbac.authorization.k8s.io','kind':'Group','name':"
+        "'readers'}]}");
+    world_make(w, "a", "");
+    other = world_watch(w, CM "?watch=1");
+    be(w, "ann", "readers");
+    own = world_watch(w, CM "?watch=1&timeoutSeconds=86400&fieldSelector=metadata.name%3Da");
+    be(w, "admin", "system:masters");
+    assert_string_equal(world_events(own), "ADDED a");
+    world_pass(w, 60000);
+    assert_false(own->ended);
+    world_must(w, 200, "DELETE", RBAC "rolebindings/r", "", NULL);
+    world_pass(w, 17000);
+    assert_true(own->ended);
+    assert_false(other->ended);
+    world_unwatch(w, own);
+    world_unwatch(w, other);
+}
+
+static void test_watch_without_an_end_has_one(void **state)
+{
+    struct world *w = *state;
+    struct fed_http_exchange *x = world_watch(w, CM "?watch=1");
+
+    world_pass(w, 1799000);
+    assert_false(x->ended);
+    world_pass(w, 1802000);
+    assert_true(x->ended);
+    world_unwatch(w, x);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_pages_and_selectors),
+        CASE(test_pages_behind_any_name),
         CASE(test_label_index),
         CASE(test_watch),
         CASE(test_pages_show_one_state),
@@ -360,6 +620,12 @@ int main(void)
         CASE(test_watch_list_and_end),
         CASE(test_watch_resumes_after_restart),
         CASE(test_watch_too_old),
+        CASE(test_resume_behind_a_late_touch),
+        CASE(test_stop_behind_a_touch),
+        CASE(test_resume_tells_what_is_composed_first),
+        CASE(test_resume_without_memory),
+        CASE(test_watch_ends_with_the_right),
+        CASE(test_watch_without_an_end_has_one),
         CASE(test_touches_gather),
     };
 

@@ -100,7 +100,7 @@ static bool note(void *ctx, const struct hub_object *object)
 
 static void wait_for(struct desk *d, const char *word)
 {
-    for (unsigned i = 0; i < 500; i++) {
+    for (unsigned i = 0; i < 6000; i++) {
         hub_world_settle(&d->w);
         d->seen[0] = '\0';
         assert_int_equal(hub_objects_list(d->w.objects, fed_span_text("events"), fed_span_text(""),

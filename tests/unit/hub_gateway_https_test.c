@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define DEADLINE_MS 30000u
+#define DEADLINE_MS 60000u
 #define ID "000102030405060708090a0b0c0d0e0f"
 #define OTHER_ID "ffffffffffffffffffffffffffffffff"
 #define BODY_MAX (1u << 20)

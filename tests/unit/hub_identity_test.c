@@ -399,16 +399,18 @@ static void test_join_forged(void **state)
     /* A session of another token, a key off the curve, a label that is none: none of them is a
      * wrong proof. */
     assert_int_equal(
-        hub_identity_join(w->identity, FED_SPAN_LIT("other00000"), &right, &answer, &diag),
+        hub_identity_join(w->identity, FED_SPAN_LIT("other00000"), &right, &answer, NULL, &diag),
         FED_ERR_FORBIDDEN);
     request = right;
     snprintf(request.labels[0].key, sizeof request.labels[0].key, "a b");
-    assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag),
+    assert_int_equal(
+        hub_identity_join(w->identity, fed_span_text(""), &request, &answer, NULL, &diag),
         FED_ERR_INVALID);
     agent.spki.at[60] ^= 1;
     join_agent_request(w, &agent, &token, &request);
     agent.spki.at[60] ^= 1;
-    assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag),
+    assert_int_equal(
+        hub_identity_join(w->identity, fed_span_text(""), &request, &answer, NULL, &diag),
         FED_ERR_INVALID);
     for (int i = 0; i < 5; i++) {
         request = right;
@@ -417,15 +419,23 @@ static void test_join_forged(void **state)
         else
             request.name[0] = 'd'; /* the proof covers the name */
         assert_int_equal(
-            hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag),
+            hub_identity_join(w->identity, fed_span_text(""), &request, &answer, NULL, &diag),
             FED_ERR_FORBIDDEN);
         assert_non_null(strstr(diag.text, "proof"));
     }
-    /* Locked now, even for the right proof; other tokens are not. */
+    /* Locked now, even for the right proof; not for who proved the token by the session's key.
+     * Other tokens are not. */
     assert_int_equal(
-        hub_identity_join(w->identity, fed_span_text(""), &right, &answer, &diag), FED_ERR_BUSY);
-    assert_int_equal(join_agent_join(w, &agent, &other, &answer, &diag), FED_OK);
+        hub_identity_join(w->identity, fed_span_text(""), &right, &answer, NULL, &diag),
+        FED_ERR_BUSY);
     assert_string_equal(join_world_text(w, JW_TOKENS, "abcdef0123", "status.usesLeft"), "9");
+    assert_int_equal(join_agent_join(w, &agent, &other, &answer, &diag), FED_OK);
+    request = right;
+    request.proof[31] ^= 1;
+    assert_int_equal(
+        hub_identity_join(w->identity, FED_SPAN_LIT("abcdef0123"), &request, &answer, NULL, &diag),
+        FED_ERR_BUSY);
+    assert_int_equal(join_agent_join(w, &agent, &token, &answer, &diag), FED_OK);
     join_agent_fini(&agent);
 }
 
@@ -517,6 +527,46 @@ static void test_cut_off(void **state)
     join_agent_fini(&other);
 }
 
+/* Deleted and made again by two clients within one turn of the loop: whoever hears of the deletion
+ * finds a cluster of that name, and the old key stays out all the same. */
+static void test_cut_off_in_one_turn(void **state)
+{
+    static const char again[] = "{\"metadata\":{\"name\":\"cluster1\"},\"spec\":{}}";
+    struct join_world *w = *state;
+    struct hub_object_write write = {
+        .ref = {FED_SPAN_LIT(W_CLUSTERS), FED_SPAN_LIT(W_SYSTEM), FED_SPAN_LIT("cluster1")},
+        .expected = HUB_ANY_REVISION,
+        .remove = true};
+    struct fed_join_answer answer;
+    struct fed_join_answer second;
+    struct fed_diag diag;
+    struct fed_token token;
+    struct fed_token bound;
+    struct join_agent agent;
+    char name[254];
+
+    join_world_token(w, "abcdef0123", "{'uses':9}", &token);
+    join_world_token(w, "bound00000", "{'clusterName':'cluster1'}", &bound);
+    join_agent_init(w, &agent, "cluster1");
+    assert_int_equal(join_agent_join(w, &agent, &token, &answer, &diag), FED_OK);
+    assert_int_equal(hub_objects_stage(w->hub.objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
+    write.remove = false;
+    write.expected = 0;
+    write.bytes = fed_span_text(again);
+    assert_int_equal(hub_objects_stage(w->hub.objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
+    assert_int_equal(hub_objects_flush(w->hub.objects, NULL), FED_OK);
+    assert_string_equal(join_world_text(w, JW_REQUESTS, "cluster1", "kind"), "(absent)");
+    assert_int_equal(speaks_for(w, answer.certificate, name), FED_ERR_FORBIDDEN);
+    /* A join that comes in the turn of a deletion stays. */
+    assert_int_equal(join_agent_join(w, &agent, &bound, &second, &diag), FED_OK);
+    write.remove = true;
+    write.expected = HUB_ANY_REVISION;
+    assert_int_equal(hub_objects_stage(w->hub.objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
+    assert_int_equal(join_agent_join(w, &agent, &token, &second, &diag), FED_OK);
+    assert_int_equal(speaks_for(w, second.certificate, name), FED_OK);
+    join_agent_fini(&agent);
+}
+
 static void test_certificates_refused(void **state)
 {
     struct join_world *w = *state;
@@ -581,7 +631,8 @@ static void test_no_memory(void **state)
     for (int again = 0; again < 2; again++) {
         do {
             w->refuse_after = refused[again];
-            err = hub_identity_join(w->identity, fed_span_text(token.id), &request, &answer, &diag);
+            err = hub_identity_join(
+                w->identity, fed_span_text(token.id), &request, &answer, NULL, &diag);
             w->refuse_after = -1;
             if (err) {
                 assert_int_equal(err, FED_ERR_NOMEM);
@@ -611,6 +662,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_join_forged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_join_manual, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cut_off_in_one_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_certificates_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
     };

@@ -459,6 +459,35 @@ static void owners_of_unknown_kinds(void **state)
     assert_int_equal(there(w, CM "/b"), 404);
 }
 
+/* A list that custom objects have in their spec by the name of that of namespaces is nobody's
+ * business: they go with the last finalizer of their metadata. */
+static void finalizers_of_their_own(void **state)
+{
+    static const char gadgets[] = "/apis/example.com/v1/namespaces/default/gadgets";
+    static const char gadget[] =
+        "{'apiVersion':'example.com/v1','kind':'Gadget','metadata':{'name':'g','finalizers':["
+        "'example.com/hold']},'spec':{'finalizers':['mine']}}";
+    struct world *w = *state;
+    char target[128];
+
+    world_must(w, 201, "POST", CRDS, JSON,
+        "{'apiVersion':'apiextensions.k8s.io/v1','kind':'CustomResourceDefinition','metadata':{"
+        "'name':'gadgets.example.com'},'spec':{'group':'example.com','scope':'Namespaced','names':{"
+        "'plural':'gadgets','kind':'Gadget'},'versions':[{'name':'v1','served':true,'storage':true,"
+        "'schema':{'openAPIV3Schema':{'type':'object','x-kubernetes-preserve-unknown-fields':true}}"
+        "}]}}");
+    snprintf(target, sizeof target, "%s/g", gadgets);
+    world_must(w, 201, "POST", gadgets, JSON, gadget);
+    world_must(w, 200, "DELETE", target, "", NULL);
+    let_go(w, target);
+    assert_int_equal(there(w, target), 404);
+    world_must(w, 201, "POST", gadgets, JSON, gadget);
+    let_go(w, target);
+    delete_as(w, target, "Foreground");
+    world_pass(w, WHILE_MS);
+    assert_int_equal(there(w, target), 404);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
@@ -473,6 +502,7 @@ int main(void)
         TEST(owners_in_another_namespace),
         TEST(cluster_scoped),
         TEST(cycles),
+        TEST(finalizers_of_their_own),
         TEST(a_cycle_that_waits),
         TEST(its_own_owner),
         TEST(deleted_while_dependents_come),

@@ -70,7 +70,7 @@ static void test_deletion_ends_when_the_store_is_back(void **state)
     store->stage = well.stage;
     assert_string_not_equal(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)");
     for (int i = 0;
-         i < 300 && strcmp(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)") != 0; i++) {
+         i < 3000 && strcmp(hub_world_composed(w, W_CONFIGMAPS, "ns", "x"), "(absent)") != 0; i++) {
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         hub_world_settle(w);
     }

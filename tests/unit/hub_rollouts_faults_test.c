@@ -219,7 +219,7 @@ static void test_the_plan_is_waited_for(void **state)
     test_writes_allow();
     assert_int_not_equal(refused, FED_OK);
     rollout_put(r, '2', "");
-    rollout_run(r, 600);
+    rollout_run(r, 150); /* PLAN_RETRY_MS is a second, of which a busy machine takes its part */
     assert_string_equal(rollout_have(r), "1 1 1");
     assert_non_null(strstr(rollout_shown(r, R_NAME("1")), PHASE("Running")));
     assert_non_null(strstr(rollout_shown(r, R_NAME("1")), "\"wave\":\"canary\""));
@@ -237,8 +237,7 @@ static void test_a_rollout_that_is_taken_away_lets_nothing_out(void **state)
     rollout_run(r, 300);
     assert_string_equal(rollout_have(r), "2 1 1");
     hub_world_remove(&r->w, W_CONFIGMAPS, "ns", "x");
-    rollout_run(r, 100);
-    assert_int_equal(rollout_rows(r, "w/"), 0);
+    rollout_wait_no_rows(r, "w/");
 }
 
 /* One that was stored by another hub, say. */

@@ -335,9 +335,8 @@ static void test_what_decides_goes_after_its_object(void **state)
     hub_world_remove(&r->w, W_CONFIGMAPS, "ns", "x");
     assert_int_equal(removal(r, &r->hooks, R_ROLLOUTS, R_NAME("1"), users[0]), FED_OK);
     hub_world_remove(&r->w, R_ROLLOUTS, "ns", R_NAME("1"));
-    rollout_run(r, 150);
-    assert_int_equal(rollout_rows(r, "w/"), 0);
-    assert_int_equal(rollout_rows(r, "V/"), 0);
+    rollout_wait_no_rows(r, "w/");
+    rollout_wait_no_rows(r, "V/");
     /* Another one of its name begins anew. */
     hub_world_remove(&r->w, R_POLICIES, "ns", "careful");
     rollout_put(r, '3', "");
@@ -360,9 +359,8 @@ static void test_deleted_while_it_waits(void **state)
     assert_string_not_equal(rollout_have(r), "3 3 3");
     if (strcmp(hub_world_stored(&r->w, W_CONFIGMAPS, "ns", "x"), "(absent)") != 0)
         hub_world_remove(&r->w, W_CONFIGMAPS, "ns", "x");
-    rollout_run(r, 150);
-    assert_int_equal(rollout_rows(r, "w/"), 0);
-    assert_int_equal(rollout_rows(r, "V/"), 0);
+    rollout_wait_no_rows(r, "w/");
+    rollout_wait_no_rows(r, "V/");
 }
 
 /* Without its policy a rollout goes on by the rules with which it began, to its end; then nobody
@@ -381,8 +379,7 @@ static void test_a_policy_that_goes_in_the_middle(void **state)
     assert_int_equal(rollout_do(r, R_NAME("1"), "approve", NULL), FED_OK);
     rollout_wait_have(r, "2 2 2");
     rollout_wait(r, R_NAME("1"), PHASE("Complete"));
-    rollout_run(r, 150);
-    assert_int_equal(rollout_rows(r, "w/"), 0);
+    rollout_wait_no_rows(r, "w/");
     hub_world_cluster(&r->w, "c4", "{}");
     rollout_put(r, '3', "");
     rollout_wait_have(r, "3 3 3");

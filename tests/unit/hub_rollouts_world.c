@@ -388,3 +388,10 @@ size_t rollout_rows(struct rollout_world *r, const char *prefix)
         store->range(store->ctx, fed_span_text(prefix), fed_span_text(end), 0, count_row, &n), 0);
     return n;
 }
+
+void rollout_wait_no_rows(struct rollout_world *r, const char *prefix)
+{
+    for (unsigned waited = 0; waited < WAIT_MS && rollout_rows(r, prefix) > 0; waited += 10)
+        rollout_run(r, 0);
+    assert_int_equal(rollout_rows(r, prefix), 0);
+}

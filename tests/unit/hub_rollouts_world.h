@@ -59,5 +59,7 @@ const char *rollout_policy_shown(struct rollout_world *r, const char *name);
 const char *rollout_policy_refusal(struct rollout_world *r, const char *spec);
 /* Rows that are stored under "w/" and "V/". */
 size_t rollout_rows(struct rollout_world *r, const char *prefix);
+/* Runs until there is none of them; fails the test when that does not come. */
+void rollout_wait_no_rows(struct rollout_world *r, const char *prefix);
 
 #endif

@@ -52,10 +52,10 @@ static void test_narrow(void **state)
     relay.mtu = NARROW;
     connect_agent();
     world_body_fill(&world, 100, 1);
-    world_get(&world, "b", "e=1&r=1", 5000);
+    world_get(&world, "b", "e=1&r=1", 40000);
     expect_body();
     world_body_fill(&world, 20000, 2);
-    world_get(&world, "b", "e=1&r=2", 10000);
+    world_get(&world, "b", "e=1&r=2", 40000);
     expect_body();
     world_body_fill(&world, 5000, 3);
     world_post(&world, "s", fed_buf_span(&world.body));
@@ -93,17 +93,17 @@ static void test_narrow_in_a_session(void **state)
 {
     (void)state;
     connect_agent();
-    world_get(&world, "h", NULL, 5000); /* a round trip is measured */
+    world_get(&world, "h", NULL, 40000); /* a round trip is measured */
     relay.mtu = NARROW;
     world_body_fill(&world, 900, 5);
-    world_get(&world, "b", "e=1&r=1", 15000);
+    world_get(&world, "b", "e=1&r=1", 40000);
     expect_body();
     world_post(&world, "s", fed_buf_span(&world.body));
     assert_int_equal(world.done_err, FED_OK);
     assert_int_equal(world.done_code, FED_LINK_CHANGED);
     relay.mtu = 0;
     world_body_fill(&world, 100000, 6);
-    world_get(&world, "b", "e=1&r=2", 15000); /* and large ones again */
+    world_get(&world, "b", "e=1&r=2", 40000); /* and large ones again */
     expect_body();
     assert_true(relay.to_agent_bytes < 150000);
 }
@@ -197,7 +197,7 @@ static void test_silence_ends_the_session(void **state)
     (void)state;
     fetch_third();
     relay.cut = true;
-    world_until(&world, &world.downs, 1, 40000);
+    world_until(&world, &world.downs, 1, 60000);
     assert_int_equal(world.down_err, FED_ERR_TIMEOUT);
     assert_int_equal(world.done_err, FED_ERR_CLOSED);
     relay.cut = false;
@@ -295,10 +295,10 @@ static void test_progress_is_told(void **state)
     (void)state;
     connect_agent();
     world_body_fill(&world, 200u << 10, 1);
-    world_get(&world, "b", "r=1", 20000);
+    world_get(&world, "b", "r=1", 40000);
     assert_int_equal(world.partials, 0);
     world_body_fill(&world, 2u << 20, 2);
-    world_get(&world, "b", "r=2", 20000);
+    world_get(&world, "b", "r=2", 40000);
     expect_body();
     assert_int_equal(world.partials, 3); /* 256 KiB, 512 KiB, 1 MiB; not at the end */
 }

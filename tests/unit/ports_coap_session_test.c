@@ -67,7 +67,7 @@ static void test_each_lost_once(void **state)
         relay_init(&relay, &world, 1);
         relay.drop = drop;
         connect_agent(relay.port);
-        world_get(&world, "h", NULL, 10000);
+        world_get(&world, "h", NULL, 40000);
         assert_int_equal(world.done_err, FED_OK);
         if (drop == 0)
             datagrams = relay.seen - 2; /* of the handshake alone */
@@ -130,7 +130,7 @@ static uint64_t connect_name(const char *name, uint16_t port)
 
     if (world.link->connect(world.link->ctx, name, port, &identity, 10000, &diag))
         fail_msg("%s", diag.text);
-    world_until(&world, &world.ups, ups + 1, 12000);
+    world_until(&world, &world.ups, ups + 1, 60000);
     return fed_loop_now_ms(world.loop) - begin_ms;
 }
 
@@ -138,7 +138,7 @@ static void test_refusing_address(void **state)
 {
     (void)state;
     assert_in_range(connect_name("127.0.0.3,127.0.0.4,127.0.0.1", hub_port()), 0, 900);
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     assert_int_equal(world.done_err, FED_OK);
 }
 
@@ -151,7 +151,7 @@ static void test_silent_address(void **state)
     assert_int_equal(inet_pton(AF_INET, "127.0.0.2", &address.sin_addr), 1);
     assert_int_equal(bind(silent, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_in_range(connect_name("127.0.0.2,127.0.0.1", hub_port()), 3400, 7000);
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     assert_int_equal(world.done_err, FED_OK);
     close(silent);
 }
@@ -165,7 +165,7 @@ static void test_no_address_answers(void **state)
     assert_int_equal(world.link->connect(world.link->ctx, "127.0.0.3,127.0.0.4", hub_port(),
                          &identity, 5000, &diag),
         FED_OK);
-    world_until(&world, &world.downs, 1, 6000);
+    world_until(&world, &world.downs, 1, 60000);
     assert_int_equal(world.down_err, FED_ERR_NETWORK);
     assert_non_null(strstr(world.down_diag.text, "nothing listens there"));
     connect_agent(hub_port());
@@ -205,7 +205,7 @@ static void test_disconnect_inside(void **state)
     assert_int_equal(
         world.link->connect(world.link->ctx, "127.0.0.1", hub_port(), &identity, 5000, &diag),
         FED_OK);
-    world_until(&world, &world.closed, 1, 6000);
+    world_until(&world, &world.closed, 1, 60000);
     assert_int_equal(disconnects, 1);
     fed_coap_client_close(client);
     world.link = before;
@@ -247,17 +247,17 @@ static void no_memory_to_shrink(struct fed_span payload)
     link = fed_coap_client_port(client);
     assert_int_equal(
         link->connect(link->ctx, "127.0.0.1", relay.port, &identity, 5000, &diag), FED_OK);
-    world_until(&world, &ups, 1, 5000);
+    world_until(&world, &ups, 1, 60000);
     relay.lose = 100;
     assert_int_equal(link->request(link->ctx, payload.len ? FED_LINK_POST : FED_LINK_GET,
                          payload.len ? "s" : "h", NULL, payload, 30000, world_done, &world),
         FED_OK);
     refused = 0;
     refuse = true;
-    world_until(&world, &refused, 1, 20000);
+    world_until(&world, &refused, 1, 60000);
     refuse = false;
     relay.lose = 0;
-    world_until(&world, &world.dones, dones + 1, 20000);
+    world_until(&world, &world.dones, dones + 1, 60000);
     assert_int_equal(world.done_err, FED_OK);
     fed_coap_client_close(client);
     relay_fini(&relay);
@@ -295,7 +295,7 @@ static void resume(uint16_t port)
 
     resume_of(world.link, port, 4000);
     assert_int_equal(world.ups, ups); /* not before it returned */
-    world_until(&world, &world.ups, ups + 1, 1000);
+    world_until(&world, &world.ups, ups + 1, 60000);
 }
 
 static void test_goes_on(void **state)
@@ -305,20 +305,20 @@ static void test_goes_on(void **state)
 
     (void)state;
     connect_agent(hub_port());
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     suspend();
     world_run_ms(&world, 50);
     assert_int_equal(world.closed, 0);
     before = stats_now();
     resume(hub_port());
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     assert_int_equal(world.done_err, FED_OK);
     after = stats_now();
     assert_int_equal(after.sent_datagrams - before.sent_datagrams, 1);
     assert_int_equal(after.received_datagrams - before.received_datagrams, 1);
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     assert_int_equal(fed_link_notify(world.session, FED_SPAN_LIT("x"), 7), FED_OK);
-    world_until(&world, &world.notified_good, 1, 2000);
+    world_until(&world, &world.notified_good, 1, 60000);
     assert_int_equal(world.opened, 1);
     assert_int_equal(world.downs, 0);
 }
@@ -344,13 +344,13 @@ static void test_large(void **state)
 
     (void)state;
     connect_agent(hub_port());
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     suspend();
     world_body_fill(&world, 60000, 4);
     resume(hub_port());
     begin_ms = fed_loop_now_ms(world.loop);
-    world_get(&world, "h", NULL, 5000);
-    world_get(&world, "b", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
+    world_get(&world, "b", NULL, 40000);
     assert_int_equal(world.done_err, FED_OK);
     assert_true(fed_span_eq(fed_buf_span(&world.done_body), fed_buf_span(&world.body)));
     assert_in_range(fed_loop_now_ms(world.loop) - begin_ms, 0, 900);
@@ -361,13 +361,13 @@ static void test_notified_meanwhile(void **state)
 {
     (void)state;
     connect_agent(hub_port());
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     suspend();
     assert_int_equal(fed_link_notify(world.session, FED_SPAN_LIT("x"), 7), FED_OK);
     world_run_ms(&world, 100);
     resume(hub_port());
-    world_get(&world, "h", NULL, 5000);
-    world_until(&world, &world.notified_good, 1, 8000);
+    world_get(&world, "h", NULL, 40000);
+    world_until(&world, &world.notified_good, 1, 60000);
     assert_int_equal(world.notifications, 1);
     assert_int_equal(world.notified_bad, 0);
 }
@@ -385,24 +385,24 @@ static void test_twice(void **state)
 
     (void)state;
     connect_agent(hub_port());
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     suspend();
     resume(hub_port());
-    world_get(&world, "h", NULL, 5000);
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
+    world_get(&world, "h", NULL, 40000);
     assert_int_equal(
         fed_coap_client_open(fed_alloc_system(), world.loop, NULL, &events, &second, &diag),
         FED_OK);
     link = fed_coap_client_port(second);
     resume_of(link, hub_port(), 60000);
-    world_until(&world, &ups, 1, 1000);
+    world_until(&world, &ups, 1, 60000);
     dones = world.dones;
     assert_int_equal(
         link->request(link->ctx, FED_LINK_GET, "h", NULL, none, 500, world_done, &world), FED_OK);
-    world_until(&world, &world.dones, dones + 1, 2000);
+    world_until(&world, &world.dones, dones + 1, 60000);
     assert_int_equal(world.done_err, FED_ERR_TIMEOUT);
     fed_coap_client_close(second);
-    world_get(&world, "h", NULL, 5000); /* the first one is not disturbed */
+    world_get(&world, "h", NULL, 40000); /* the first one is not disturbed */
     assert_int_equal(world.done_err, FED_OK);
 }
 
@@ -410,16 +410,16 @@ static void test_forgotten(void **state)
 {
     (void)state;
     connect_agent(hub_port());
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     suspend();
     fed_coap_server_close(world.server);
     world_server_open(&world);
     resume_of(world.link, hub_port(), 1500);
-    world_until(&world, &world.ups, 2, 1000);
+    world_until(&world, &world.ups, 2, 60000);
     assert_int_equal(world.link->request(
                          world.link->ctx, FED_LINK_GET, "h", NULL, none, 9000, world_done, &world),
         FED_OK);
-    world_until(&world, &world.downs, 1, 3000);
+    world_until(&world, &world.downs, 1, 60000);
     print_message("    %s\n", world.down_diag.text);
     assert_int_equal(world.down_err, FED_ERR_TIMEOUT);
     assert_int_equal(world.done_err, FED_ERR_CLOSED);
@@ -433,11 +433,11 @@ static void test_lost(void **state)
     (void)state;
     relay_init(&relay, &world, 1);
     connect_agent(relay.port);
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     suspend();
     relay.drop = relay.seen + 1;
     resume(relay.port);
-    world_get(&world, "h", NULL, 8000);
+    world_get(&world, "h", NULL, 40000);
     assert_int_equal(world.done_err, FED_OK);
     assert_int_equal(relay.lost, 1);
     assert_int_equal(world.downs, 0);
@@ -473,7 +473,7 @@ static void test_damaged(void **state)
 
     (void)state;
     connect_agent(hub_port());
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     suspend();
     for (size_t len = 0; len < saved.len; len++)
         assert_int_not_equal(world.link->resume(world.link->ctx, "127.0.0.1", hub_port(),
@@ -530,11 +530,11 @@ static void test_many(void **state)
         link = fed_coap_client_port(clients[i]);
         assert_int_equal(
             link->connect(link->ctx, "127.0.0.1", hub_port(), &identity, 5000, &diag), FED_OK);
-        world_until(&world, &ups, i + 1, 6000);
+        world_until(&world, &ups, i + 1, 60000);
         assert_int_equal(
             link->request(link->ctx, FED_LINK_GET, "h", NULL, none, 5000, world_done, &world),
             FED_OK);
-        world_until(&world, &world.dones, i + 1, 6000);
+        world_until(&world, &world.dones, i + 1, 60000);
         if (i == MANY / 10)
             before_kib = rss_kib();
     }

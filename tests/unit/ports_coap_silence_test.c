@@ -21,7 +21,7 @@ static void test_silence(void **state)
     relay_init(&relay, &world, 1);
     identity = world_agent_identity(&world);
     world_connect(&world, relay.port, &identity);
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     relay.cut = true;
     assert_int_equal(world.link->ping(world.link->ctx, 100000, world_done, &world), FED_OK);
     world_until(&world, &world.downs, 1, 60000);

@@ -81,17 +81,17 @@ static void test_certificates(void **state)
     (void)state;
     connect_agent(0);
     assert_string_equal(world.peer_name, "system:fedlet:berlin");
-    world_get(&world, "b", NULL, 5000);
+    world_get(&world, "b", NULL, 40000);
     expect_body();
-    world_get(&world, "q", "e=7&r=12", 5000);
+    world_get(&world, "q", "e=7&r=12", 40000);
     assert_true(fed_span_is(fed_buf_span(&world.done_body), "e=7&r=12"));
-    world_get(&world, "nothing", NULL, 5000);
+    world_get(&world, "nothing", NULL, 40000);
     assert_int_equal(world.done_code, FED_LINK_NOT_FOUND);
     world_post(&world, "s", FED_SPAN_LIT("report"));
     assert_int_equal(world.done_code, FED_LINK_CHANGED);
     world_post(&world, "s", FED_SPAN_LIT("x"));
     assert_int_equal(world.done_code, FED_LINK_CONFLICT);
-    world_get(&world, "busy", NULL, 5000);
+    world_get(&world, "busy", NULL, 40000);
     assert_int_equal(world.done_code, FED_LINK_UNAVAILABLE);
     assert_int_equal(world.done_max_age_s, 77);
 }
@@ -213,7 +213,7 @@ static void expect_token_refused(struct fed_link_client_identity *identity)
     assert_int_equal(world.link->connect(world.link->ctx, "127.0.0.1",
                          fed_coap_server_port(world.server), identity, 3000, &diag),
         FED_OK);
-    world_until(&world, &world.downs, 1, 5000);
+    world_until(&world, &world.downs, 1, 60000);
     print_message("    %s\n", world.down_diag.text);
     assert_true(world.down_err == FED_ERR_UNAUTHENTICATED || world.down_err == FED_ERR_TIMEOUT);
     assert_non_null(strstr(world.down_diag.text, "mistyped, revoked, expired or used up"));
@@ -300,11 +300,11 @@ static void test_names(void **state)
 
     (void)state;
     assert_int_equal(link->connect(link->ctx, "not a name", port, &identity, 20000, &diag), FED_OK);
-    world_until(&world, &world.downs, 1, 20000);
+    world_until(&world, &world.downs, 1, 60000);
     assert_int_equal(world.down_err, FED_ERR_NETWORK);
     assert_non_null(strstr(world.down_diag.text, "cannot be resolved"));
     assert_int_equal(link->connect(link->ctx, "localhost", port, &identity, 20000, &diag), FED_OK);
-    world_until(&world, &world.ups, 1, 20000);
+    world_until(&world, &world.ups, 1, 60000);
     link->disconnect(link->ctx);
     assert_int_equal(link->connect(link->ctx, "localhost", port, &identity, 20000, &diag), FED_OK);
     link->disconnect(link->ctx); /* the look-up is under way */
@@ -329,13 +329,13 @@ static void test_observe(void **state)
     (void)state;
     connect_agent(0);
     assert_int_equal(fed_link_notify(world.session, FED_SPAN_LIT("x"), 1), FED_ERR_NOT_FOUND);
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     expect_body();
     assert_int_equal(
         fed_link_notify(world.session, fed_span_of(large, sizeof(large)), 1), FED_ERR_LIMIT);
     for (unsigned i = 1; i <= 300; i++) {
         notify(i);
-        world_until(&world, &world.notified_good, i, 5000);
+        world_until(&world, &world.notified_good, i, 60000);
         assert_int_equal(world.notified_tag, i);
     }
     assert_int_equal(world.notifications, 300);
@@ -348,10 +348,10 @@ static void test_observe_replaces(void **state)
 {
     (void)state;
     connect_agent(0);
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     for (unsigned i = 1; i <= 50; i++)
         notify(i);
-    world_until(&world, &world.notified_good, 2, 5000);
+    world_until(&world, &world.notified_good, 2, 60000);
     assert_int_equal(world.notified_tag, 50);
     assert_int_equal(world.last_number, 50);
     assert_int_equal(world.notifications, 2);
@@ -362,11 +362,11 @@ static void test_observe_again(void **state)
 {
     (void)state;
     connect_agent(0);
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     notify(1);
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     notify(2);
-    world_until(&world, &world.notified_good, 1, 5000);
+    world_until(&world, &world.notified_good, 1, 60000);
     world_run_ms(&world, 50);
     assert_int_equal(world.last_number, 2);
     assert_int_equal(world.notified_bad, 0);
@@ -381,8 +381,8 @@ static void test_ping(void **state)
     (void)state;
     connect_agent(0);
     alive = world.alive;
-    assert_int_equal(world.link->ping(world.link->ctx, 2000, world_done, &world), FED_OK);
-    world_until(&world, &world.dones, 1, 3000);
+    assert_int_equal(world.link->ping(world.link->ctx, 20000, world_done, &world), FED_OK);
+    world_until(&world, &world.dones, 1, 60000);
     assert_int_equal(world.done_err, FED_OK);
     assert_int_equal(world.alive, alive + 1);
     assert_int_equal(world.requests, 0);
@@ -397,12 +397,12 @@ static void test_separate_answer(void **state)
     assert_int_equal(world.link->request(world.link->ctx, FED_LINK_POST, "late", NULL, none, 20000,
                          world_done, &world),
         FED_OK);
-    world_until(&world, &world.requests, 1, 2000);
+    world_until(&world, &world.requests, 1, 60000);
     world_run_ms(&world, 3500); /* longer than the agent waits for an acknowledgement */
     assert_int_equal(world.requests, 1);
     assert_int_equal(world.dones, 0);
     fed_link_answer(world.late, FED_LINK_CREATED, FED_SPAN_LIT("approved"), 0);
-    world_until(&world, &world.dones, 1, 2000);
+    world_until(&world, &world.dones, 1, 60000);
     assert_int_equal(world.done_code, FED_LINK_CREATED);
     assert_true(fed_span_is(fed_buf_span(&world.done_body), "approved"));
 }
@@ -416,11 +416,11 @@ static void test_answer_after_the_peer_went(void **state)
     assert_int_equal(world.link->request(world.link->ctx, FED_LINK_GET, "late", NULL, none, 20000,
                          world_done, &world),
         FED_OK);
-    world_until(&world, &world.requests, 1, 2000);
+    world_until(&world, &world.requests, 1, 60000);
     world.link->disconnect(world.link->ctx);
     assert_int_equal(world.dones, 1);
     assert_int_equal(world.done_err, FED_ERR_CLOSED);
-    world_until(&world, &world.closed, 1, 2000);
+    world_until(&world, &world.closed, 1, 60000);
     fed_link_answer(world.late, FED_LINK_CONTENT, FED_SPAN_LIT("nobody is there"), 0);
     assert_int_equal(world.downs, 0);
 }
@@ -430,7 +430,7 @@ static void test_hub_closes(void **state)
     (void)state;
     connect_agent(0);
     fed_link_session_close(world.session);
-    world_until(&world, &world.downs, 1, 2000);
+    world_until(&world, &world.downs, 1, 60000);
     assert_int_equal(world.down_err, FED_ERR_CLOSED);
     assert_int_equal(world.closed, 0);
     connect_agent(0);
@@ -443,11 +443,11 @@ static void test_hub_vanishes(void **state)
     connect_agent(relay.port);
     relay.cut = true;
     assert_int_equal(world.link->ping(world.link->ctx, 1000, world_done, &world), FED_OK);
-    world_until(&world, &world.dones, 1, 2000);
+    world_until(&world, &world.dones, 1, 60000);
     assert_int_equal(world.done_err, FED_ERR_TIMEOUT);
     assert_int_equal(world.downs, 0);
     relay.cut = false;
-    world_get(&world, "h", NULL, 5000); /* the session is still there */
+    world_get(&world, "h", NULL, 40000); /* the session is still there */
     assert_int_equal(world.done_err, FED_OK);
     world.link->disconnect(world.link->ctx);
     relay_fini(&relay);
@@ -460,16 +460,16 @@ static void test_knock_of_a_live_hub(void **state)
 
     (void)state;
     connect_agent(0);
-    world_get(&world, "h", NULL, 2000);
+    world_get(&world, "h", NULL, 40000);
     alive = world.alive;
     fed_coap_server_knock(world.server, world.peer_address);
-    world_until(&world, &world.alive, alive + 1, 2000);
+    world_until(&world, &world.alive, alive + 1, 60000);
     for (unsigned i = 0; i < 20; i++)
         fed_coap_server_knock(world.server, world.peer_address);
     world_run_ms(&world, 1500);
     assert_int_equal(world.alive, alive + 1); /* one question for all of them */
     assert_int_equal(world.downs, 0);
-    world_get(&world, "h", NULL, 2000);
+    world_get(&world, "h", NULL, 40000);
     assert_int_equal(world.done_err, FED_OK);
 }
 
@@ -482,13 +482,13 @@ static void test_knock_of_a_hub_that_forgot(void **state)
     (void)state;
     relay_init(&relay, &world, 1);
     connect_agent(relay.port);
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     relay.cut = true;
     began_ms = fed_loop_now_ms(world.loop);
     assert_int_equal(sendto(relay.front, alert, sizeof alert, 0, (struct sockaddr *)relay.agent,
                          relay.agent_len),
         sizeof alert);
-    world_until(&world, &world.downs, 1, 12000);
+    world_until(&world, &world.downs, 1, 60000);
     assert_in_range(fed_loop_now_ms(world.loop) - began_ms, 3000, 12000);
     assert_int_equal(world.down_err, FED_ERR_CLOSED);
     assert_non_null(strstr(world.down_diag.text, "does not know this session any more"));
@@ -505,7 +505,7 @@ static void test_idle_is_quiet(void **state)
 
     (void)state;
     connect_agent(0);
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     world_run_ms(&world, 100);
     wakes = world.wakes;
     before = stats_now();
@@ -536,16 +536,16 @@ static void test_bytes(void **state)
     world_run_ms(&world, 50);
     expect_bytes("handshake with certificates", &before, 1500, 2150);
     before = stats_now();
-    world_get(&world, "h", NULL, 5000);
+    world_get(&world, "h", NULL, 40000);
     expect_bytes("GET and 12 bytes", &before, 80, 105);
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     before = stats_now();
     assert_int_equal(fed_link_notify(world.session, FED_SPAN_LIT("x"), 1), FED_OK);
-    world_until(&world, &world.notified_good, 1, 5000);
+    world_until(&world, &world.notified_good, 1, 60000);
     expect_bytes("notification of one byte and its acknowledgement", &before, 70, 92);
     before = stats_now();
     assert_int_equal(world.link->ping(world.link->ctx, 1000, world_done, &world), FED_OK);
-    world_until(&world, &world.dones, 3, 2000);
+    world_until(&world, &world.dones, 3, 60000);
     expect_bytes("ping", &before, 60, 78);
     /* Both sides count the same, the first ClientHello and its HelloVerifyRequest included. */
     agent = stats_now();
@@ -566,7 +566,7 @@ static void test_large(void **state)
     connect_agent(0);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         world_body_fill(&world, sizes[i], (unsigned)i);
-        world_get(&world, "b", "e=1&r=5", 20000);
+        world_get(&world, "b", "e=1&r=5", 40000);
         expect_body();
     }
     assert_int_equal(
@@ -578,10 +578,10 @@ static void test_large_observed(void **state)
     (void)state;
     connect_agent(0);
     world_body_fill(&world, 50000, 9);
-    world_observe(&world, 5000);
+    world_observe(&world, 40000);
     expect_body();
     notify(1);
-    world_until(&world, &world.notifications, 1, 5000);
+    world_until(&world, &world.notifications, 1, 60000);
 }
 
 /* Another large answer took the place of this one: what is left of it has another ETag, so all
@@ -604,9 +604,9 @@ static void test_large_changes(void **state)
     assert_int_equal(world.link->request(world.link->ctx, FED_LINK_GET, "b", "r=2", none, 20000,
                          world_done, &world),
         FED_OK);
-    world_until(&world, &world.dones, 1, 20000);
+    world_until(&world, &world.dones, 1, 60000);
     expect_body();
-    world_until(&world, &world.dones, 2, 20000);
+    world_until(&world, &world.dones, 2, 60000);
     expect_body();
     world.link->disconnect(world.link->ctx);
     relay_fini(&relay);
@@ -624,9 +624,9 @@ static void test_large_leaves_early(void **state)
     assert_int_equal(world.link->request(
                          world.link->ctx, FED_LINK_GET, "b", NULL, none, 300, world_done, &world),
         FED_OK);
-    world_until(&world, &world.dones, 1, 2000);
+    world_until(&world, &world.dones, 1, 60000);
     assert_int_equal(world.done_err, FED_ERR_TIMEOUT);
-    world_get(&world, "h", NULL, 3000); /* late blocks do no harm */
+    world_get(&world, "h", NULL, 40000); /* late blocks do no harm */
     assert_int_equal(world.done_err, FED_OK);
     world.link->disconnect(world.link->ctx);
     relay_fini(&relay);
@@ -674,7 +674,7 @@ static void test_bad_network_observe(void **state)
     (void)state;
     relay_init(&relay, &world, 13);
     connect_agent(relay.port);
-    world_observe(&world, 20000);
+    world_observe(&world, 40000);
     relay.lose = 1;
     relay.twice = 20;
     relay.late = 40;
@@ -697,7 +697,7 @@ static void test_bad_network_observe_burst(void **state)
     (void)state;
     relay_init(&relay, &world, 15);
     connect_agent(relay.port);
-    world_observe(&world, 20000);
+    world_observe(&world, 40000);
     relay.lose = 20;
     for (unsigned i = 1; i <= 100; i++) {
         notify(i);

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -85,6 +87,35 @@ int client_socket(uint16_t server_port, uint16_t local_port)
     assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
     return fd;
+}
+
+uint16_t server_kept_port(void)
+{
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "r");
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    unsigned given = 32768; /* the first that the kernel gives */
+    unsigned low = 10240;
+    unsigned high;
+    uint16_t number;
+    bool taken = true;
+
+    if (file && fscanf(file, "%u", &given) != 1)
+        given = 32768;
+    if (file)
+        fclose(file);
+    high = given > low + 1000 ? given : 65536;
+    low = given > low + 1000 ? low : 61000;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    while (taken) {
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        assert_int_equal(getrandom(&number, sizeof number, 0), sizeof number);
+        at.sin_port = htons((uint16_t)(low + number % (high - low)));
+        taken = bind(fd, (struct sockaddr *)&at, sizeof at) != 0;
+        close(fd);
+    }
+    return ntohs(at.sin_port);
 }
 
 static void parse(mbedtls_x509_crt *crt, struct fed_span pem)

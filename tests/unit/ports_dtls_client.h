@@ -55,5 +55,8 @@ void client_rebind(struct client *c);
 void client_bind_to(struct client *c, uint16_t local_port);
 uint16_t client_local_port(const struct client *c);
 int client_socket(uint16_t server_port, uint16_t local_port);
+/* A free port of loopback for a server that is to be opened there again: the kernel gives it to
+ * nobody who does not ask for it by its number. */
+uint16_t server_kept_port(void);
 
 #endif

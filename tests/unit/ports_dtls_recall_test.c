@@ -132,7 +132,7 @@ static void on_tick(void *ctx)
 static bool run(bool (*until)(void))
 {
     w.until = until;
-    w.deadline_ms = fed_loop_now_ms(w.loop) + 30000;
+    w.deadline_ms = fed_loop_now_ms(w.loop) + 60000;
     w.loop->timer_set(w.loop->ctx, w.tick, fed_loop_now_ms(w.loop));
     assert_int_equal(fed_linux_loop_run(w.linux_loop), FED_OK);
     return !w.timed_out;

@@ -122,6 +122,7 @@ static void begin(struct fed_dtls_options options)
     assert_int_equal(fed_linux_loop_open(fed_alloc_system(), &w.linux_loop, &diag), FED_OK);
     w.loop = fed_linux_loop_port(w.linux_loop);
     assert_int_equal(w.loop->timer_new(w.loop->ctx, on_tick, NULL, &w.tick), FED_OK);
+    w.port = server_kept_port();
     server_begin(options);
 }
 

@@ -7,7 +7,7 @@ TOLD = (b"HTTP/1.0 400 Bad Request\r\ncontent-type: text/plain\r\n\r\n"
         b"Client sent an HTTP request to an HTTPS server.\n")
 
 for request in (b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0" * 100):
-    with socket.create_connection(("127.0.0.1", wire.API), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", wire.API), timeout=60) as sock:
         sock.sendall(request)
         got = wire.read_all(sock)
     if request.startswith(b"GET "):

@@ -86,7 +86,7 @@ def tls(port=API, alpn="http/1.1", identity=()):
     context.set_alpn_protocols([alpn])
     if identity:
         context.load_cert_chain(*identity)
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10), server_hostname="localhost")
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=60), server_hostname="localhost")
 
 
 def read_all(sock):

@@ -19,8 +19,8 @@ import time
 
 LOOKS = re.compile(r"^(kubectl (--context \S+ )?(-n \S+ )?(get|wait|describe|events)\b"
                    r"|(fedctl|kubectl fed) (status|tree|events|diff|clusters|rollout (list|status))\b)")
-PATIENCE = float(os.environ.get("EXAMPLE_PATIENCE", "60"))
-COMMAND_LIMIT = 90
+PATIENCE = float(os.environ.get("EXAMPLE_PATIENCE", "180"))
+COMMAND_LIMIT = 300
 
 
 class Step:

@@ -225,7 +225,7 @@ def rows(server, table):
 def http1(server):
     wrong = []
     for name, request, codes in HTTP1:
-        answer = server.raw(request.replace("{M}", MAPS).encode("latin-1"), timeout=3 if None in codes else 15)
+        answer = server.raw(request.replace("{M}", MAPS).encode("latin-1"), timeout=3 if None in codes else 60)
         try:
             if answer is None and None in codes:
                 continue

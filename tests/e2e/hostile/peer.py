@@ -36,7 +36,7 @@ class Server:
             context.set_alpn_protocols([alpn])
         return context
 
-    def tcp(self, source="127.0.0.1", timeout=20, receive_buffer=0):
+    def tcp(self, source="127.0.0.1", timeout=60, receive_buffer=0):
         sock = socket.socket()
         sock.settimeout(timeout)
         if receive_buffer:
@@ -222,7 +222,7 @@ class H2:
         elif kind in (HEADERS, DATA) and answer and flags & END_STREAM:
             answer[2] = True
 
-    def pump(self, until, seconds=30):
+    def pump(self, until, seconds=120):
         """Takes frames until the condition holds; its value."""
         end = time.monotonic() + seconds
         while not until() and self.ended != "closed":
@@ -307,7 +307,7 @@ def others_unaffected(server):
             time.sleep(0.05)
     finally:
         bystander.over.set()
-        bystander.join(30)
+        bystander.join(120)
         over.set()
         sampler.join(10)
     print(f"bystander: {bystander.n} requests, worst {bystander.worst_ms:.0f} ms; hub: {peak[0]} MiB at most")
