@@ -21,7 +21,7 @@ help:
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (default 600) each; FUZZ_SEED=N: with this seed, else a random one"
 	@echo "make oracle     kubectl and N (5000) random operations of SEED (1) on a hub and a kube-apiserver, and where they differ"
 	@echo "make killat     an agent killed at every system call that touches its state, SEED (1); some minutes"
-	@echo "make rollout-sim SEEDS (10000) random fleets against the engine of rollouts; SEED=N: one of them, with its events"
+	@echo "make rollout-sim SEEDS (10000) random fleets against the engine of rollouts, from FROM (1) on; SEED=N: one, with its events"
 	@echo "make clean      removes build/; the cache in FEDLET_CACHE (default ~/.cache/fedlet) stays"
 
 # The web console, where there is a Node.js; without it the hub has a page that says how to build it.

@@ -56,6 +56,40 @@ static void read_field(const struct fed_json *root, struct agent_answer *out)
     }
 }
 
+/* Items of one name, or none, of which each could be alone: the outermost list that has them. A
+ * field that does not go with another: the map that has both, which is never all of the spec. */
+static size_t part_of(struct fed_span reason, struct fed_span field)
+{
+    size_t len = fed_span_find(field, '[');
+
+    if (len < field.len &&
+        (fed_span_is(reason, "FieldValueDuplicate") || fed_span_is(reason, "FieldValueRequired")))
+        return len;
+    if (len < field.len || !fed_span_is(reason, "FieldValueForbidden"))
+        return 0;
+    while (len > 0 && field.at[--len] != '.')
+        ;
+    return fed_span_find(fed_span_sub(field, 0, len), '.') < len ? len : 0;
+}
+
+/* A path that would need escaping in a JSON pointer is none that is known. */
+static void read_part(const struct fed_json *root, struct agent_answer *out)
+{
+    struct fed_json_iter iter = fed_json_items(fed_json_find(root, "details.causes"));
+
+    while (out->status == 422 && fed_json_iter_next(&iter)) {
+        struct fed_span field = fed_json_string(fed_json_get(iter.value, "field"));
+        size_t len = part_of(fed_json_string(fed_json_get(iter.value, "reason")), field);
+
+        if (out->part[0] == '\0')
+            copy_cut(fed_span_sub(field, 0, len), out->part, sizeof out->part);
+        if (len == 0 || strpbrk(out->part, "\"\\/~")) {
+            out->part[0] = '\0';
+            return;
+        }
+    }
+}
+
 static bool read_status(
     struct fed_arena *arena, const struct fed_kube_answer *answer, struct agent_answer *out)
 {
@@ -73,6 +107,7 @@ static bool read_status(
             sizeof out->details_kind);
         copy_cut(fed_json_string(fed_json_get(root, "message")), out->message, sizeof out->message);
         read_field(root, out);
+        read_part(root, out);
     }
     fed_json_doc_free(doc);
     return is_status;

@@ -87,6 +87,8 @@ static void on_done(
     ((struct call *)ctx)->entry = NULL;
     apply->n_calls--;
     entry->busy = entry->again = false;
+    if (superseded)
+        entry->clash = AGENT_CLASH_NONE;
     if (err == FED_OK && call.step == AGENT_STEP_APPLY)
         apply_applied(apply, entry, call.content, answer, superseded);
     else if (superseded)

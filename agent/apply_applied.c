@@ -85,6 +85,8 @@ static void take_applied(struct agent_apply *apply, struct agent_entry *entry,
         apply_start_yield(apply, entry, seen);
         return;
     }
+    if (apply_clash_tidy(apply, entry, seen))
+        return;
     agent_entry_plan(entry, AGENT_STEP_NONE, 0);
     apply_drift_applied(apply, entry, seen);
     agent_entry_set_health(apply->ports.mem, entry, &seen->health);
@@ -132,7 +134,7 @@ void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
             FED_SPAN_ARG(entry->work.kind), FED_SPAN_ARG(entry->work.api_version));
     if (refusal.field[0] && entry->uid[0])
         apply_immutable(apply, entry, &refusal);
-    else
+    else if (!apply_clash_settle(apply, entry, &refusal))
         apply_refused(
             apply, entry, AGENT_STEP_APPLY, &refusal, answer->retry_after_s, apply_reason(entry));
 }

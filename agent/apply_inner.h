@@ -1,6 +1,6 @@
 /* apply_inner.h - what the files of apply share: apply.c (schedule, requests), apply_order.c (what
  * waits for what), apply_applied.c and apply_failed.c (what becomes of requests), apply_await.c,
- * apply_read.c, apply_remove.c, apply_replace.c, apply_drift.c, apply_policy.c. */
+ * apply_clash.c, apply_read.c, apply_remove.c, apply_replace.c, apply_drift.c, apply_policy.c. */
 #ifndef FEDLET_AGENT_APPLY_INNER_H
 #define FEDLET_AGENT_APPLY_INNER_H
 
@@ -144,6 +144,15 @@ void apply_immutable(
 void apply_replace_answer(
     struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
 
+/* ---- apply_clash.c ---- */
+/* After an apply that was refused: when that may be for what others have in a list or map, it is
+ * set whole. false: it is not, or that was done before this apply. */
+bool apply_clash_settle(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_answer *refusal);
+/* After an apply: takes off what that leaves in managedFields. false: nothing is. */
+bool apply_clash_tidy(
+    struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
+
 /* ---- apply_applied.c ---- */
 /* The answer to an apply of that content; superseded: the entry wants something else meanwhile. */
 void apply_applied(struct agent_apply *apply, struct agent_entry *entry,
@@ -159,6 +168,7 @@ void apply_read_answer(
 /* Starts to give up spec.replicas of the object that was seen. */
 void apply_start_yield(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
+/* The answer to a patch that an apply follows. */
 void apply_yield_answer(
     struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer);
 void apply_remove_seen(

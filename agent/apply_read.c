@@ -87,7 +87,7 @@ static void present(
     fed_arena_fini(&arena);
 }
 
-/* ---- retained replicas ---- */
+/* ---- patches before an apply ---- */
 
 void apply_start_yield(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
@@ -99,17 +99,22 @@ void apply_yield_answer(
     struct agent_apply *apply, struct agent_entry *entry, const struct fed_kube_answer *answer)
 {
     struct agent_answer refusal;
+    bool listed = entry->clash == AGENT_CLASH_SET;
 
-    if (answer->status == 200) {
-        entry->yielded = true;
+    if (answer->status == 200 && listed) {
+        go_on(apply, entry);
+    } else if (answer->status == 200) {
+        entry->yielded = entry->yielded || entry->clash == AGENT_CLASH_NONE;
         agent_entry_plan(entry, AGENT_STEP_APPLY, apply_now(apply));
-    } else if (answer->status == 404 || answer->status == 409 || answer->status == 422) {
+    } else if (answer->status == 404 || answer->status == 409 ||
+               (answer->status == 422 && !listed)) {
         /* Gone, or changed since it was seen: look again. */
         apply_retry(apply, entry, AGENT_STEP_READ, RETRY_FLOOR_MS, RETRY_CEILING_MS, 0);
     } else {
         agent_answer_read(apply->ports.mem, answer, &refusal);
-        apply_refused(
-            apply, entry, AGENT_STEP_READ, &refusal, answer->retry_after_s, "FieldRetentionFailed");
+        entry->clash = AGENT_CLASH_NONE;
+        apply_refused(apply, entry, listed ? AGENT_STEP_APPLY : AGENT_STEP_READ, &refusal,
+            answer->retry_after_s, listed ? apply_reason(entry) : "FieldRetentionFailed");
     }
 }
 

@@ -53,6 +53,25 @@ void agent_render_yield(struct fed_buf *out, const struct agent_seen *seen)
         (unsigned long long)seen->resource_version, seen->fields_index);
 }
 
+enum fed_err agent_render_part(
+    struct fed_buf *out, const char *uid, const char *part, const struct fed_json *value)
+{
+    enum fed_err err;
+
+    if (!fed_json_is_array(value) && !fed_json_is_object(value))
+        return FED_ERR_NOT_FOUND;
+    fed_buf_printf(out,
+        "[{\"op\":\"test\",\"path\":\"/metadata/uid\",\"value\":\"%s\"},"
+        "{\"op\":\"replace\",\"path\":\"/",
+        uid);
+    for (; *part; part++)
+        fed_buf_put_u8(out, *part == '.' ? '/' : (uint8_t)*part);
+    fed_buf_put_text(out, "\",\"value\":");
+    err = fed_json_put(out, value);
+    fed_buf_put_text(out, "}]");
+    return err ? err : fed_buf_err(out);
+}
+
 bool agent_render_retains(struct fed_alloc *mem, const struct agent_entry *entry)
 {
     struct fed_work work = agent_trial_in_effect(entry);

@@ -26,6 +26,10 @@ void agent_render_release(struct fed_buf *out, const struct agent_seen *seen);
  * applies without the field do not touch it (Kubernetes, "Server-Side Apply", transferring
  * ownership; in one step, and whatever the value is). */
 void agent_render_yield(struct fed_buf *out, const struct agent_seen *seen);
+/* JSON patch of the object with this uid that makes the list or map at this path ("spec.ports",
+ * which needs no escaping) what value says, whole. FED_ERR_NOT_FOUND when value is neither. */
+FED_MUST_USE enum fed_err agent_render_part(
+    struct fed_buf *out, const char *uid, const char *part, const struct fed_json *value);
 /* Whether the work leaves spec.replicas to its member: retainReplicas, and no override sets it. */
 bool agent_render_retains(struct fed_alloc *mem, const struct agent_entry *entry);
 

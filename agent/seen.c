@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-static bool is_ours(const struct fed_json *entry)
+static bool is_ours(const struct fed_json *entry, const char *operation)
 {
     return fed_span_is(fed_json_string(fed_json_get(entry, "manager")), AGENT_FIELD_MANAGER) &&
-           fed_span_is(fed_json_string(fed_json_get(entry, "operation")), "Apply") &&
+           fed_span_is(fed_json_string(fed_json_get(entry, "operation")), operation) &&
            !fed_json_is_string(fed_json_get(entry, "subresource"));
 }
 
@@ -40,7 +40,11 @@ static enum fed_err read_managers(
     enum fed_err err = FED_OK;
 
     while (!err && fed_json_iter_next(&it)) {
-        if (!is_ours(it.value))
+        if (is_ours(it.value, "Update")) {
+            out->has_update = true;
+            out->update_index = it.index;
+        }
+        if (!is_ours(it.value, "Apply"))
             continue;
         out->has_fields = true;
         out->fields_index = it.index;

@@ -28,9 +28,11 @@ struct agent_seen {
     bool deleting; /* metadata.deletionTimestamp is set */
     /* our managedFields entry */
     bool has_fields;
-    bool has_replicas;                 /* spec.replicas is among them */
-    size_t fields_index;               /* position in metadata.managedFields, of the last one */
-    uint64_t fields_all;               /* positions of all, below 64: bit by bit */
+    bool has_replicas;   /* spec.replicas is among them */
+    size_t fields_index; /* position in metadata.managedFields, of the last one */
+    uint64_t fields_all; /* positions of all, below 64: bit by bit */
+    bool has_update;     /* fields are ours by Update, too (apply_clash.c) */
+    size_t update_index;
     uint8_t fields[AGENT_FIELDS_SIZE]; /* zeros without an entry */
     struct agent_health health;
     struct fed_json *status;       /* .status, NULL when absent */

@@ -23,11 +23,19 @@ enum agent_step {
     AGENT_STEP_APPLY,   /* server-side apply */
     AGENT_STEP_DELETE,  /* delete the object that has our uid */
     AGENT_STEP_RELEASE, /* take label and ownership off, leave the object */
-    AGENT_STEP_YIELD,   /* give up spec.replicas, which is the member's from now on */
+    AGENT_STEP_YIELD,   /* a patch before the next apply: gives up spec.replicas, which is the
+                           member's from now on, or ends a clash */
     AGENT_STEP_FIND,    /* the version of what is to go is not served: in which one it may be */
     AGENT_STEPS
 };
 const char *agent_step_name(enum agent_step step);
+
+/* What others have is in the way of the template's (apply_clash.c). */
+enum agent_clash {
+    AGENT_CLASH_NONE,
+    AGENT_CLASH_SET,   /* the list or map was set whole, or is being */
+    AGENT_CLASH_TIDIED /* and what that left in managedFields taken off */
+};
 
 struct agent_wish;
 struct agent_trial;
@@ -89,6 +97,7 @@ struct agent_entry {
     uint8_t step;       /* enum agent_step */
     uint8_t trouble;    /* enum agent_trouble of the last attempt, or of what it waits for */
     uint8_t deed;       /* enum fed_work_deed, until the hub knows */
+    uint8_t clash;      /* enum agent_clash */
     bool deed_sent;     /* it is in the report that waits for its answer */
     bool adopting;      /* the object that is there is not the federation's yet */
     bool searched;      /* while removing: another version is tried than the bundle had */

@@ -85,7 +85,7 @@ const struct cli_command cli_commands[] = {
         "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
         "  fedctl join shop-17 --cluster-context shop-17 --host-cluster-context hub\n"
         "  fedctl join shop-18 --label region=north -o yaml | ssh gateway kubectl apply -f -\n",
-        "--cluster-context --host-cluster-name --image --label "
+        "--cluster-context --host-cluster-context --host-cluster-name --image --label "
         "--secret-name --error-on-existing --timeout --no-wait --kubefed-namespace --dry-run",
         cli_join, CLI_OUTPUT_YAML},
     {"unjoin", "CLUSTER [--cluster-context CTX] [--cleanup] [--force] [--yes]",
@@ -93,6 +93,8 @@ const struct cli_command cli_commands[] = {
         "The hub forgets the cluster and its key. What was propagated to it stays there, unless "
         "--cleanup.\n\n"
         "  --cluster-context CTX    also remove the agent's pod from the cluster of this context\n"
+        "  --host-cluster-context CTX\n"
+        "                           the hub's context (default: the current one)\n"
         "  --cleanup                delete what was propagated there first (label "
         "kubefed.io/managed)\n"
         "  --orphan                 leave it there, which is the default\n"
@@ -102,7 +104,8 @@ const struct cli_command cli_commands[] = {
         "  --host-cluster-name NAME accepted, as kubefedctl has it\n" COMMON "examples:\n"
         "  fedctl unjoin shop-17 --yes\n"
         "  fedctl unjoin shop-17 --cluster-context shop-17 --cleanup\n",
-        "--cluster-context --cleanup --orphan --force --yes --secret-name --host-cluster-name "
+        "--cluster-context --host-cluster-context --cleanup --orphan --force --yes --secret-name "
+        "--host-cluster-name "
         "--kubefed-namespace --dry-run",
         cli_unjoin, CLI_OUTPUT_JSON},
     {"enable", "TYPE | -f FILE [--version V] [--cluster-context CTX] [-o yaml]",
@@ -289,10 +292,14 @@ const struct cli_command cli_commands[] = {
         "--filename", cli_plan_replicas, CLI_OUTPUT_JSON},
     {"plan", "-f FILE [-n NS] [--all] [--exit-code] [-o json|yaml]",
         "what would go where if these objects were stored; nothing is",
-        "FILE holds federated objects, FederatedNamespaces and Namespaces, YAML or JSON, - is "
-        "standard\ninput. Each takes the place of the stored one as a whole. Objects that are not "
-        "in the file and\nchange because of it are shown, too. Bytes are those of what clusters "
-        "have not got yet, before\ncompression.\n\n"
+        "FILE holds federated objects, FederatedNamespaces and Namespaces, PlacementPolicies, and "
+        "KubeFedClusters\n(of which labels count); YAML or JSON, - is standard input. Each takes "
+        "the place of the stored one as a\nwhole. Objects that are not in the file and change "
+        "because of it are shown, too. Bytes are those of\nwhat clusters have not got yet, before "
+        "compression.\n\n"
+        "Objects are planned with the policies and labels that the hub has now; so are policies, "
+        "and each\ncluster. Left out, which is said: RolloutPolicies, and how a "
+        "ReplicaSchedulingPreference will share\nreplicas anew.\n\n"
         "  -f, --filename FILE    what would be stored\n"
         "  -n, --namespace NS     of objects that name none (default: that of the context)\n"
         "      --all              name all clusters, not the first eight\n"

@@ -8,6 +8,8 @@
 
 #define LINKS "/console/links"
 #define BODY_MAX 64u
+#define TTL_MIN_MS 10000u /* as the hub has them */
+#define TTL_MAX_MS 900000u
 
 struct console_options {
     uint64_t ttl_s; /* 0: the hub's own */
@@ -28,8 +30,9 @@ static enum cli_exit read_options(
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'p')
             out->print = true;
-        else if (c == 't' && (fed_text_duration_ms(fed_span_text(optarg), &ms) || ms < 1000))
-            return cli_misuse(self, "--ttl takes a duration as in 5m, not \"%s\"", optarg);
+        else if (c == 't' && (fed_text_duration_ms(fed_span_text(optarg), &ms) || ms < TTL_MIN_MS ||
+                                 ms > TTL_MAX_MS))
+            return cli_misuse(self, "--ttl takes a duration from 10s to 15m, not \"%s\"", optarg);
         else if (c == 't')
             out->ttl_s = ms / 1000;
         else if (c == '?')

@@ -152,15 +152,32 @@ static const struct cli_command *find(int argc, char **argv, int *words)
     return found;
 }
 
+/* Whether the i-th command begins with that first word, and its second one is near. */
+static bool is_near_second(size_t i, const char *first, const char *second)
+{
+    const char *name = cli_commands[i].name;
+    size_t len = strlen(first);
+
+    return strncmp(name, first, len) == 0 && name[len] == ' ' &&
+           cli_is_near(fed_span_text(second), fed_span_text(name + len + 1));
+}
+
 static int unknown(int argc, char **argv)
 {
     size_t len = strlen(argv[0]);
+    const char *second = NULL; /* where it alone is wrong, and one is near */
+
+    for (size_t i = 0; argc > 1 && i < cli_n_commands; i++)
+        if (is_near_second(i, argv[0], argv[1]))
+            second = argv[1];
 
     fprintf(stderr, "fedctl: no command \"%s%s%s\"\n", argv[0],
         argc > 1 && argv[1][0] != '-' ? " " : "", argc > 1 && argv[1][0] != '-' ? argv[1] : "");
     for (size_t i = 0; i < cli_n_commands; i++) {
         size_t first = strcspn(cli_commands[i].name, " ");
 
+        if (second && !is_near_second(i, argv[0], second))
+            continue;
         if (strncmp(cli_commands[i].name, argv[0], len < 3 ? len : 3) == 0 ||
             cli_is_near(fed_span_of(argv[0], len), fed_span_of(cli_commands[i].name, first)))
             fprintf(stderr, "did you mean: fedctl %s\n", cli_commands[i].name);

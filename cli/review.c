@@ -31,9 +31,11 @@ enum fed_err review_ask(
         err = cli_ask(
             look->cli, "POST", REVIEWS, "application/json", fed_buf_span(&body), &answer, diag);
     fed_buf_fini(&body);
-    if (!err)
-        *status = fed_json_get(answer, "status");
-    return err;
+    if (err)
+        return err;
+    *status = fed_json_get(answer, "status");
+    fed_json_remove(answer, "status");
+    return FED_OK;
 }
 
 enum fed_err review_put_yaml(

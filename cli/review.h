@@ -4,7 +4,9 @@
 
 #include "cli/look.h"
 
-/* Posts spec and gives the answer's status. */
+/* Posts spec, which goes into the question, and gives the answer's status, which is in no
+ * container.
+ */
 FED_MUST_USE enum fed_err review_ask(
     struct look *look, struct fed_json *spec, struct fed_json **status, struct fed_diag *diag);
 /* A JSON value as YAML with sorted members. */

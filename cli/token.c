@@ -1,9 +1,16 @@
 /* token.c - fedctl token create, list, revoke. */
 #include "cli/cli.h"
 
+#include "proto/base/text.h"
+
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+
+/* As the hub has them. */
+#define TTL_MAX_MS (8760u * UINT64_C(3600000))
+#define USES_MAX 100000u
 
 struct token_options {
     const char *ttl;
@@ -11,6 +18,13 @@ struct token_options {
     const char *approve;
     uint64_t uses;
 };
+
+static bool is_ttl(const char *text)
+{
+    uint64_t ms = 0;
+
+    return !fed_text_duration_ms(fed_span_text(text), &ms) && ms >= 1000 && ms <= TTL_MAX_MS;
+}
 
 /* CLI_DONE when they could be read. */
 static enum cli_exit read_options(
@@ -25,10 +39,15 @@ static enum cli_exit read_options(
     optind = 1;
     opterr = 0;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 't' && !is_ttl(optarg))
+            return cli_misuse(
+                self, "--ttl takes a duration from 1s to 8760h, as in 24h, not \"%s\"", optarg);
         if (c == 't')
             out->ttl = optarg;
-        else if (c == 'u' && (fed_span_to_u64(fed_span_text(optarg), &out->uses) || out->uses == 0))
-            return cli_misuse(self, "--uses takes a whole number from 1, not \"%s\"", optarg);
+        else if (c == 'u' && (fed_span_to_u64(fed_span_text(optarg), &out->uses) ||
+                                 out->uses == 0 || out->uses > USES_MAX))
+            return cli_misuse(
+                self, "--uses takes a whole number from 1 to %u, not \"%s\"", USES_MAX, optarg);
         else if (c == 'n')
             out->name = optarg;
         else if (c == 'a')
@@ -71,6 +90,38 @@ static enum fed_err make_body(
     return err ? err : fed_json_put(out, object);
 }
 
+static enum fed_err delete_token(struct cli *cli, struct fed_span id, struct fed_diag *diag)
+{
+    struct fed_json *answer;
+    struct fed_buf path;
+    enum fed_err err;
+
+    fed_buf_init(&path, cli->mem, 1024);
+    fed_buf_printf(&path, CLI_TOKENS "/" FED_SPAN_FMT, FED_SPAN_ARG(id));
+    err = fed_buf_err(&path);
+    if (!err)
+        err = cli_ask(cli, "DELETE", fed_buf_cstr(&path), NULL, fed_span_text(""), &answer, diag);
+    fed_buf_fini(&path);
+    return err;
+}
+
+/* To a full disk or a closed pipe: nobody has the token, or somebody a part of it. */
+static enum cli_exit take_back(struct cli *cli, struct fed_span id)
+{
+    int why = errno;
+    struct fed_diag diag = {""};
+    enum fed_err err = delete_token(cli, id, &diag);
+
+    if (err)
+        cli_fail(
+            "token " FED_SPAN_FMT " cannot be revoked: %s", FED_SPAN_ARG(id), cli_why(&diag, err));
+    else
+        cli_fail(
+            "token " FED_SPAN_FMT " was revoked again: it could not be printed", FED_SPAN_ARG(id));
+    errno = why;
+    return CLI_FAILED;
+}
+
 enum cli_exit cli_token_create(
     struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
@@ -98,6 +149,8 @@ enum cli_exit cli_token_create(
         cli_print_json(answer);
     else
         printf(FED_SPAN_FMT "\n", FED_SPAN_ARG(token));
+    if (fflush(stdout) || ferror(stdout))
+        return take_back(cli, fed_json_string(fed_json_find(answer, "metadata.name")));
     return CLI_DONE;
 }
 
@@ -150,17 +203,16 @@ enum cli_exit cli_token_list(struct cli *cli, const struct cli_command *self, in
 enum cli_exit cli_token_revoke(
     struct cli *cli, const struct cli_command *self, int argc, char **argv)
 {
-    struct fed_json *answer = NULL;
     struct fed_diag diag = {""};
-    char path[512];
+    enum fed_err err;
 
     if (argc != 2)
         return cli_misuse(self, "needs the id of one token");
     if (!cli_is_name(argv[1]))
         return cli_misuse(self, "\"%s\" is not a token's id", argv[1]);
-    snprintf(path, sizeof path, "%s/%s", CLI_TOKENS, argv[1]);
-    if (cli_ask(cli, "DELETE", path, NULL, fed_span_text(""), &answer, &diag))
-        return cli_fail("cannot revoke %s: %s", argv[1], diag.text);
+    err = delete_token(cli, fed_span_text(argv[1]), &diag);
+    if (err)
+        return cli_fail("cannot revoke %s: %s", argv[1], cli_why(&diag, err));
     fprintf(stderr, "token %s revoked\n", argv[1]);
     return CLI_DONE;
 }

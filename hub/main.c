@@ -252,6 +252,10 @@ static enum exit_code command_config(int argc, char **argv)
         fed_buf_fini(&text);
         return DONE;
     }
+    if (argc == 3 && strcmp(argv[0], "--check") == 0 && strcmp(argv[1], "--config") == 0) {
+        argc--; /* as fedlet has it */
+        argv[1] = argv[2];
+    }
     if (argc != 2 || strcmp(argv[0], "--check") != 0)
         return misuse("config takes --check FILE or --sample", "");
     hub_options_default(&options);

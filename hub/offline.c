@@ -4,6 +4,7 @@
 #include "hub/store_file.h"
 #include "ports/crypto.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,9 +20,9 @@ struct offline {
 
 static enum fed_err check_readable(const char *path, struct fed_diag *diag)
 {
-    return access(path, R_OK) == 0
-               ? FED_OK
-               : fed_diag_set(diag, FED_ERR_NOT_FOUND, "%s: cannot be read", path);
+    return access(path, R_OK) == 0 ? FED_OK
+                                   : fed_diag_set(diag, FED_ERR_NOT_FOUND, "%s: cannot be read: %s",
+                                         path, strerror(errno));
 }
 
 /* must: there is a store already; nothing is made where there is none. */
@@ -84,7 +85,8 @@ static enum fed_err move(const char *from, const char *to, bool must, struct fed
 {
     if (rename(from, to) == 0 || !must)
         return FED_OK;
-    return fed_diag_set(diag, FED_ERR_IO, "%s cannot be renamed to %s", from, to);
+    return fed_diag_set(
+        diag, FED_ERR_IO, "%s cannot be renamed to %s: %s", from, to, strerror(errno));
 }
 
 /* The present store and its log step aside; the new one takes their place. */

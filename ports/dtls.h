@@ -2,7 +2,8 @@
  *
  * The hub's sessions on one UDP port: shared configuration, stateless cookies, look-up by address
  * and by connection ID (RFC 9146), resumption. A peer's address changes only after a newer record
- * was authenticated (RFC 9146 section 6).
+ * was authenticated (RFC 9146 section 6). An address may be that of several sessions with
+ * connection IDs, and of one without.
  *
  * The agent's one session, which a later process can go on with. Implementation: ports/dtls
  * (mbedTLS). */

@@ -77,7 +77,8 @@ function placeNear(fleet, places, near) {
 export const WORLD = { lat: 10, lon: 0, span: 360 };
 const SPAN_MIN = 0.02;
 
-export const viewText = ({ lat, lon, span }) => [lat, lon, span].map((value) => Number(value.toFixed(3))).join('_');
+/** Near enough that what is moved by a pixel is moved. */
+export const viewText = ({ lat, lon, span }) => [lat, lon, span].map((value) => Number(value.toFixed(span < 10 ? 5 : 3))).join('_');
 
 export function readView(text) {
   const [lat, lon, span, more] = (text ?? '').split('_').map(Number);
@@ -116,9 +117,17 @@ export function fit(places, indices, width, height) {
   return { lat, lon: (west + east) / 2, span: Math.min(360, wide) };
 }
 
+const within = (value, max) => Math.min(max, Math.max(-max, value));
+
+/** The view when what is seen is moved by pixels, to the right and down. */
+export function moved(view, dx, dy, width, height) {
+  const { scale, tall } = projection(view, width, height);
+  return { lat: within(view.lat + dy / tall, 90), lon: within(view.lon - dx / scale, 180), span: view.span };
+}
+
 export function zoomed(view, by, at = view) {
   const span = Math.min(360, Math.max(SPAN_MIN, view.span * by));
   const part = span / view.span;
-  const middle = (now, to, max) => Math.min(max, Math.max(-max, to + (now - to) * part));
+  const middle = (now, to, max) => within(to + (now - to) * part, max);
   return { lat: middle(view.lat, at.lat, 90), lon: middle(view.lon, at.lon, 180), span };
 }

@@ -1,11 +1,13 @@
 // What the page knows of Rollouts: their phases, and what may be done in each.
-import { get, merge, rolloutPath } from './api.js';
+import { useState } from 'preact/hooks';
+import { merge, rolloutPath } from './api.js';
+import { listPages } from './list.js';
 import { link } from './router.js';
 import { may, namespacesWhere } from './rights.js';
 import { useLoaded } from './ui/use.js';
 
 export const ROLLOUTS = 'rollouts.fedlet.io';
-const LIST_MAX = 500;
+const PAGES = 10; // of each list; they are in order of names, so that one that waits may be on any
 
 export const ENDED = ['Complete', 'RolledBack', 'Aborted', 'Superseded'];
 export const isOver = (rollout) => ENDED.includes(rollout.status?.phase);
@@ -13,8 +15,14 @@ export const waitsForPerson = (rollout) => ['AwaitingApproval', 'Paused'].includ
 export const rolloutLink = (rollout) => link('rollouts', rollout.metadata.namespace, rollout.metadata.name);
 export const objectOf = (rollout) => `${rollout.spec.object.kind} ${rollout.metadata.namespace}/${rollout.spec.object.name}`;
 
-/** { data: rollouts, the youngest first }; none where the user may not list them or the hub has none. */
+const youngestFirst = (a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1);
+
+/**
+ * { data: rollouts, the youngest first; left: how many more were not looked at; onMore looks at twice as many }; none where
+ * the user may not list them or the hub has none.
+ */
 export function useRollouts(namespace) {
+  const [pages, setPages] = useState(PAGES);
   const allowed = may('list', 'fedlet.io', 'rollouts', namespace);
   const apart = allowed === false && !namespace ? namespacesWhere('list', 'fedlet.io', 'rollouts') : [];
   const known = allowed !== undefined && apart !== undefined;
@@ -22,14 +30,14 @@ export function useRollouts(namespace) {
   const list = useLoaded(async (signal) => {
     if (!known) return undefined;
     try {
-      return (await Promise.all(paths.map((path) => get(`${path}?limit=${LIST_MAX}`, { signal })))).flatMap(({ items }) => items);
+      const lists = await Promise.all(paths.map((path) => listPages(path, signal, pages)));
+      return { items: lists.flatMap(({ items }) => items).sort(youngestFirst), left: lists.reduce((sum, { left }) => sum + left, 0) };
     } catch (error) {
-      if (error.status === 404) return [];
+      if (error.status === 404) return { items: [], left: 0 };
       throw error;
     }
-  }, [paths.join(), known], [ROLLOUTS]);
-  const data = list.data && [...list.data].sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1));
-  return { ...list, data };
+  }, [paths.join(), known, pages], [ROLLOUTS]);
+  return { ...list, data: list.data?.items, left: list.data?.left ?? 0, onMore: () => setPages(2 * pages) };
 }
 
 /** The actions that fit a phase; needs: one of these counts is not 0. The hub refuses what does not fit all the same. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { coastOf, PER_DEGREE } from '../coast.js';
 import { columns } from '../src/fleet.js';
-import { ABOUT, degrees, fit, HERE, NOWHERE, placesOf, projection, readView, viewText, WORLD, zoomed } from '../src/geo.js';
+import { ABOUT, degrees, fit, HERE, moved, NOWHERE, placesOf, projection, readView, viewText, WORLD, zoomed } from '../src/geo.js';
 import { mapSurface } from '../src/ui/mapsurface.js';
 
 const keys = ['fedlet.io/latitude', 'fedlet.io/longitude', 'zone'];
@@ -37,6 +37,21 @@ test('a view has all, is a link, and zooms where one points', () => {
   const near = zoomed(view, 0.5, { lat: 48, lon: 2 });
   const before = (2 - view.lon) / view.span;
   assert.ok(Math.abs((2 - near.lon) / near.span - before) < 1e-9);
+});
+
+test('what is dragged by pixels is there by as many pixels, however near it is, and the poles are the end', () => {
+  for (const span of [300, 10, 0.02]) {
+    const view = { lat: 48, lon: 2, span };
+    const next = readView(viewText(moved(view, 120, -40, 1200, 560)));
+    const before = projection(view, 1200, 560);
+    const after = projection(next, 1200, 560);
+    // The height of a degree is that of the middle, which has moved along.
+    const [lat, lon] = [before.lat(300), before.lon(500)];
+    assert.ok(Math.abs(after.x(lon) - 620) < 1.5, `${span}: ${after.x(lon)}`);
+    assert.ok(span > 20 || Math.abs(after.y(lat) - 260) < 2, `${span}: ${after.y(lat)}`);
+    assert.equal(next.span, span);
+  }
+  assert.deepEqual(moved({ lat: 80, lon: 170, span: 300 }, -4000, 4000, 1200, 560), { lat: 90, lon: 180, span: 300 });
 });
 
 test('ten thousand clusters at one place have a cell each', () => {

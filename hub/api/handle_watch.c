@@ -97,7 +97,8 @@ static enum fed_err watch_fill(struct hub_watch *w, struct hub_request *r)
     w->beta = r->accept.beta;
     w->bookmarks = r->query.allow_bookmarks;
     w->bookmark_ms = fed_loop_now_ms(r->api->options.loop);
-    w->checked_ms = w->bookmark_ms;
+    /* Thousands that came at once are looked at one after the other. */
+    w->checked_ms = w->bookmark_ms - r->started_us % HUB_WATCH_CHECK_MS;
     w->deadline_ms = w->bookmark_ms + watch_s(r) * 1000u;
     if (!err)
         err = hub_watch_right_keep(w, r);

@@ -15,7 +15,8 @@ struct hub_late {
     uint64_t touched;
     uint64_t told;
 };
-#define HUB_LATE_MAX 600u /* ticks with such touches: what more there were is one */
+#define HUB_WATCH_CHECK_MS 15000u /* between two looks at what a watch rests on */
+#define HUB_LATE_MAX 600u         /* ticks with such touches: what more there were is one */
 
 struct hub_watcher { /* a user who has watches */
     size_t n;

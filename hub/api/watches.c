@@ -6,7 +6,6 @@
 
 #define TICK_MS 1000u
 #define BOOKMARK_MS 60000u
-#define CHECK_MS 15000u /* between two looks at what a watch rests on */
 
 /* ---- whose ---- */
 struct hub_watcher *hub_watcher_find(const struct hub_watches *watches, const struct hub_user *user)
@@ -96,7 +95,7 @@ static void watches_tick(struct hub_watches *watches, uint64_t now_ms)
             hub_watch_over(w, true); /* its kind is not served any more */
         if (w->exchange && w->deadline_ms != 0 && now_ms >= w->deadline_ms)
             hub_watch_over(w, true);
-        if (w->exchange && now_ms - w->checked_ms >= CHECK_MS) {
+        if (w->exchange && now_ms - w->checked_ms >= HUB_WATCH_CHECK_MS) {
             w->checked_ms = now_ms;
             if (!hub_watch_right_holds(w))
                 hub_watch_over(w, true); /* whoever asks again is told why */

@@ -76,6 +76,10 @@ struct hub_gates {
      * written, the write is refused with all of its turn's commit. FED_ERR_NOMEM. */
     enum fed_err (*taken)(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,
         enum hub_gate_taking why, bool *governed);
+    /* All objects of a kind that became a federated one were read (LOADED; not at a start): what
+     * follows from that may be staged, and is durable together with the kind. NULL: nothing does.
+     */
+    void (*federated)(void *ctx);
     /* Which version the cluster is to have; labels are the cluster's (NULL: none). O(1): it is
      * asked for each pair that is computed. *out is zero before the call. */
     enum hub_gate_answer (*choose)(void *ctx, const struct hub_object_ref *ref,
@@ -90,6 +94,10 @@ struct hub_gates {
      * not begun"); nothing when it has. For people: hub_planned_cluster.held. */
     void (*why)(
         void *ctx, const struct hub_object_ref *ref, struct fed_span cluster, struct fed_buf *out);
+    /* What is new for the cluster waits from now on, or waits no longer, or until another time
+     * (hub_plan_hold): hub_gated says what. The plan must not be changed from inside. NULL: nobody
+     * asks. */
+    void (*held)(void *ctx, struct fed_span cluster);
     /* What would be if the object were written like this (bytes empty: as it is stored). out is
      * zero. NULL: previews say nothing of rollouts. FED_ERR_NOMEM. */
     enum fed_err (*outlook)(void *ctx, const struct hub_object_ref *ref, struct fed_span bytes,

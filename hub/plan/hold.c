@@ -73,14 +73,17 @@ void hub_plan_hold(
     struct hub_plan *plan, struct fed_span name, const char *why, int64_t until_unix_s)
 {
     struct plan_cluster *cluster = plan_cluster_get(plan, name);
+    bool ended;
 
-    if (cluster)
-        cluster->hold_until_unix_s = until_unix_s;
-    if (!cluster || strcmp(cluster->hold, why) == 0)
+    if (!cluster || (strcmp(cluster->hold, why) == 0 && cluster->hold_until_unix_s == until_unix_s))
         return;
+    ended = cluster->hold[0] && !why[0];
+    cluster->hold_until_unix_s = until_unix_s;
     snprintf(cluster->hold, sizeof cluster->hold, "%s", why);
-    if (!cluster->hold[0] && cluster->n_deferred > 0)
+    if (ended && cluster->n_deferred > 0)
         plan_cluster_compute(plan, cluster);
+    if (plan->gates.held)
+        plan->gates.held(plan->gates.ctx, name);
 }
 
 size_t hub_plan_held(struct hub_plan *plan, struct fed_span name)

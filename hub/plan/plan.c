@@ -165,6 +165,8 @@ static enum fed_err load_type(struct hub_plan *plan, const struct plan_type *typ
     plan->taking = HUB_GATE_LOADED;
     err = load_resource(plan, type->resource);
     plan->taking = taking;
+    if (taking == HUB_GATE_WRITTEN && plan->gates.federated)
+        plan->gates.federated(plan->gates.ctx);
     return err;
 }
 

@@ -30,7 +30,8 @@ static bool is_there(struct hub_rollouts *r, const struct hub_object_ref *ref)
     return there;
 }
 
-/* Of an object of the same name that is gone there may be Rollouts that are about to go. */
+/* Of an object of the same name that is gone there may be Rollouts that are about to go; and of one
+ * that somebody deleted, rows: its number makes the same uid once more. */
 static enum fed_err next_paper(
     struct hub_rollouts *r, struct rollout_subject *s, struct rollout_paper **out)
 {
@@ -45,7 +46,7 @@ static enum fed_err next_paper(
         if (err)
             return err;
         ref = rollout_paper_ref(s, paper);
-        if (!is_there(r, &ref)) {
+        if (!is_there(r, &ref) && !rollout_rows_are_there(r, paper->uid)) {
             put_writer(r, s, paper->changed_by);
             *out = paper;
             return FED_OK;
@@ -224,7 +225,7 @@ static enum fed_err begin(struct hub_rollouts *r, struct rollout_subject *s,
     if (err)
         return err;
     if (s->present)
-        rollout_rows_forget(r, s, s->present, ops);
+        rollout_rows_forget(r, s->present, ops);
     hub_rollout_rules_free(s->rules);
     s->rules = hub_rollout_rules_keep(policy->rules);
     err = begun(r, s, paper, policy, ops);
@@ -340,10 +341,12 @@ enum fed_err rollout_begin_waiting(struct hub_rollouts *r, struct rollout_subjec
     if (!err)
         err = rollout_ops_stage(r, s, &ops, &diag);
     rollout_ops_fini(&ops);
-    if (err)
+    if (err) {
         fed_log(r->log, FED_LOG_ERROR, "rollouts: %s does not begin: %s; next try in %u s",
             s->waiting ? s->waiting->name : "", diag.text[0] ? diag.text : fed_err_text(err),
             ROLLOUT_RETRY_MS / 1000u);
+        s->broken = r->broken = true; /* the engine may be ahead of the store */
+    }
     rollout_due(r, s, err ? ROLLOUT_RETRY_MS : 0);
     return err;
 }
@@ -364,7 +367,7 @@ enum fed_err rollout_release(
     if (err)
         return err;
     if (s->present)
-        rollout_rows_forget(r, s, s->present, ops);
+        rollout_rows_forget(r, s->present, ops);
     hub_rollout_free(s->engine);
     s->engine = NULL;
     hub_rollout_rules_free(s->rules);

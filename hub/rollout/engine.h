@@ -145,8 +145,9 @@ bool hub_rollout_reach(struct hub_rollout *rollout, struct fed_span cluster,
     int64_t offline_since_ms, struct hub_rollout_now now);
 
 /* Something may be new of it (its reach, its copy): a note for whoever tells facts, O(1), kept
- * until it is asked for. reach: no more than that it came into reach, or out of it, which may
- * matter no more. False: it is unknown, or does not matter, and is not noted. */
+ * until it is asked for. reach: no more than that it came into reach, or out of it, or that its
+ * hold began or ended, which may matter no more. False: it is unknown, or does not matter, and is
+ * not noted. */
 bool hub_rollout_moved(struct hub_rollout *rollout, struct fed_span cluster, bool reach);
 /* One of those, in no order, which is noted no more; false: there is none. */
 bool hub_rollout_next_moved(struct hub_rollout *rollout, struct fed_span *cluster);

@@ -170,6 +170,7 @@ enum fed_err hub_rollout_begin(struct hub_rollout *r, struct hub_rollout_rules *
         begin_slot(r, r->slots[i], &versions);
     set_versions(r, &versions);
     take_rules(r, rules);
+    r->marking = ROLLOUT_MARKS_NONE;
     r->failed = false;
     r->start_ms = r->now_ms;
     r->end_ms = 0;
@@ -222,6 +223,8 @@ static enum fed_err may_approve(
 
 static bool has_failed(const struct hub_rollout *r)
 {
+    if (r->marking == ROLLOUT_MARKS_RETRIED) /* it is being seen to */
+        return false;
     for (size_t i = 0; i < r->n_slots; i++)
         if (!r->slots[i]->gone &&
             (r->slots[i]->state == HUB_ROLLOUT_FAILED || r->slots[i]->state == HUB_ROLLOUT_STUCK))
@@ -277,6 +280,69 @@ enum fed_err hub_rollout_may(const struct hub_rollout *r, enum hub_rollout_actio
     return FED_ERR_INVALID;
 }
 
+/* The member may have given the version up, or gone back from it by itself: it does not try the
+ * same again until it is told. One that has the version before is given this one anew. */
+static bool is_given_up(const struct rollout_slot *slot)
+{
+    return slot->copy == HUB_ROLLOUT_COPY_FAILED || slot->state == HUB_ROLLOUT_RETURNING ||
+           slot->state == HUB_ROLLOUT_STUCK;
+}
+
+/* Each is for whom it is for until it is done. */
+static bool is_to_mark(const struct hub_rollout *r, const struct rollout_slot *slot)
+{
+    bool failed = slot->state == HUB_ROLLOUT_FAILED;
+
+    if (slot->gone)
+        return false;
+    return r->marking == ROLLOUT_MARKS_ACCEPTED ? failed && !slot->forgiven
+                                                : failed || slot->state >= HUB_ROLLOUT_RETURNING;
+}
+
+/* What failed has another deadline. */
+static void retry_one(struct hub_rollout *r, struct rollout_slot *slot)
+{
+    slot->again = is_given_up(slot);
+    slot->touched = slot->touched && slot->state == HUB_ROLLOUT_FAILED;
+    slot->wait_ms = 0;
+    rollout_set_state(r, slot, HUB_ROLLOUT_PENDING);
+    rollout_mark(r, slot, false);
+    r->regroup = true;
+}
+
+static void mark_one(struct hub_rollout *r, struct rollout_slot *slot)
+{
+    if (r->marking == ROLLOUT_MARKS_RETRIED) {
+        retry_one(r, slot);
+        return;
+    }
+    slot->forgiven = true;
+    rollout_mark(r, slot, false);
+}
+
+void rollout_mark_some(struct hub_rollout *r)
+{
+    for (size_t i = 0; r->marking && i < r->n_slots; i++) {
+        if (!is_to_mark(r, r->slots[i]))
+            continue;
+        if (rollout_is_full(r))
+            return;
+        mark_one(r, r->slots[i]);
+    }
+    if (r->marking)
+        r->record_changed = true;
+    r->marking = ROLLOUT_MARKS_NONE;
+}
+
+/* Somebody acts again: what was asked for before comes first, all of it. */
+static void mark_all(struct hub_rollout *r)
+{
+    for (size_t i = 0; r->marking && i < r->n_slots; i++)
+        if (is_to_mark(r, r->slots[i]))
+            mark_one(r, r->slots[i]);
+    r->marking = ROLLOUT_MARKS_NONE;
+}
+
 static void go_on(struct hub_rollout *r)
 {
     r->phase = HUB_ROLLOUT_RUNNING;
@@ -287,14 +353,8 @@ static void go_on(struct hub_rollout *r)
 /* A person has seen what failed. */
 static void resume(struct hub_rollout *r)
 {
-    for (size_t i = 0; r->failed && i < r->n_slots; i++) {
-        struct rollout_slot *slot = r->slots[i];
-
-        if (slot->gone || slot->state != HUB_ROLLOUT_FAILED || slot->forgiven)
-            continue;
-        slot->forgiven = true;
-        rollout_mark(r, slot, false);
-    }
+    if (r->failed)
+        r->marking = ROLLOUT_MARKS_ACCEPTED;
     go_on(r);
 }
 
@@ -307,31 +367,21 @@ static void approve(struct hub_rollout *r, struct fed_span user)
         wave->user[0] = '\0';
 }
 
-/* The member may have given the version up, or gone back from it by itself: it does not try the
- * same again until it is told. One that has the version before is given this one anew. */
-static bool is_given_up(const struct rollout_slot *slot)
+static bool has_gone_back(const struct hub_rollout *r)
 {
-    return slot->copy == HUB_ROLLOUT_COPY_FAILED || slot->state == HUB_ROLLOUT_RETURNING ||
-           slot->state == HUB_ROLLOUT_STUCK;
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (!r->slots[i]->gone && r->slots[i]->state >= HUB_ROLLOUT_RETURNING)
+            return true;
+    return r->phase == HUB_ROLLOUT_ROLLED_BACK;
 }
 
-/* What was returned begins anew with the first wave; what failed has another deadline. */
+/* What went back, be it in part, begins anew with the first wave: what opened the gates is no proof
+ * any more. */
 static void retry(struct hub_rollout *r)
 {
-    bool anew = r->phase == HUB_ROLLOUT_ROLLED_BACK;
+    bool anew = has_gone_back(r);
 
-    for (size_t i = 0; i < r->n_slots; i++) {
-        struct rollout_slot *slot = r->slots[i];
-        bool back = slot->state >= HUB_ROLLOUT_RETURNING;
-
-        if (slot->gone || (slot->state != HUB_ROLLOUT_FAILED && !back))
-            continue;
-        slot->again = is_given_up(slot);
-        slot->touched = slot->touched && !back;
-        slot->wait_ms = 0;
-        rollout_set_state(r, slot, HUB_ROLLOUT_PENDING);
-        rollout_mark(r, slot, false);
-    }
+    r->marking = ROLLOUT_MARKS_RETRIED;
     if (anew)
         memset(r->waves, 0, sizeof r->waves);
     if (anew)
@@ -339,6 +389,7 @@ static void retry(struct hub_rollout *r)
     r->regroup = true;
     go_on(r);
     r->waves[r->open].done = false;
+    r->waves[r->open].approved = false;
     r->waves[r->open].ok_ms = 0;
     r->waves[r->open].end_ms = 0;
 }
@@ -351,6 +402,7 @@ enum fed_err hub_rollout_act(struct hub_rollout *r, enum hub_rollout_action acti
     if (err)
         return err;
     rollout_clock(r, now);
+    mark_all(r);
     r->record_changed = true;
     r->due = true;
     switch (action) {

@@ -26,6 +26,15 @@ struct rollout_cause {
     char text[]; /* reason, NUL, message: the key in the map */
 };
 
+/* What a person asked for is noted at the clusters, in as many steps as that takes; nothing else is
+ * decided meanwhile, and the record says so. */
+enum rollout_marking {
+    ROLLOUT_MARKS_NONE,
+    ROLLOUT_MARKS_ACCEPTED, /* what failed so far counts no more */
+    ROLLOUT_MARKS_RETRIED,  /* what failed, or went back, has another turn */
+    ROLLOUT_MARKS_N
+};
+
 enum rollout_reach { ROLLOUT_REACH_UNKNOWN, ROLLOUT_REACH_IN, ROLLOUT_REACH_OUT };
 
 struct rollout_slot {
@@ -129,8 +138,9 @@ struct hub_rollout {
     uint8_t from; /* 0: none */
     uint8_t to;
     uint8_t phase;
-    bool failed;  /* a limit of failures ended it, or holds it */
-    uint8_t open; /* the last wave that has begun */
+    uint8_t marking; /* enum rollout_marking */
+    bool failed;     /* a limit of failures ended it, or holds it */
+    uint8_t open;    /* the last wave that has begun */
     struct rollout_wave waves[ROLLOUT_WAVES];
     struct rollout_tally tallies[ROLLOUT_WAVES];
     struct rollout_tally all;
@@ -200,6 +210,10 @@ void rollout_cause_drop(struct hub_rollout *r, struct rollout_cause *cause);
 struct fed_span rollout_cause_reason(const struct rollout_cause *cause);
 struct fed_span rollout_cause_message(const struct rollout_cause *cause);
 
+/* ---- engine_act.c ---- */
+/* As many clusters as this step may change. */
+void rollout_mark_some(struct hub_rollout *r);
+
 /* ---- engine_wave.c ---- */
 FED_MUST_USE enum fed_err rollout_wave_match(
     struct hub_rollout *r, struct rollout_slot *slot, const struct fed_json *labels);
@@ -207,7 +221,8 @@ FED_MUST_USE enum fed_err rollout_wave_match(
 void rollout_openings_forget(struct hub_rollout *r);
 /* Which cluster is in which wave. */
 void rollout_regroup(struct hub_rollout *r);
-void rollout_wave_begin(struct hub_rollout *r, size_t wave);
+/* False: it has more members to be written down than this step may change. */
+bool rollout_wave_begin(struct hub_rollout *r, size_t wave);
 /* NULL: at any time. */
 const struct rollout_opening *rollout_opening(
     struct hub_rollout *r, const struct rollout_slot *slot);

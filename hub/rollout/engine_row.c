@@ -4,9 +4,10 @@
  *           tries), u8 version, u8 previous, u8 wave (255: none), u64 since, u64 wait, then of
  *           FAILED, STUCK, RETURNING and RETURNED string reason, string message, then with tries of
  *           each version u8
- *   record  u8 1, u8 phase, u8 flags (1 failed), u8 from, u8 to, u8 open, u64 offset (two's
- *           complement), u64 start, u64 end, u8 n versions, 32 bytes each, u8 n waves, of each:
- *           u8 flags (1 begun, 2 done, 4 approved), u64 start, u64 ok, u64 end, string user
+ *   record  u8 1, u8 phase, u8 flags (1 failed; 2 what failed is being accepted, 4 is being
+ *           retried), u8 from, u8 to, u8 open, u64 offset (two's complement), u64 start, u64 end,
+ *           u8 n versions, 32 bytes each, u8 n waves, of each: u8 flags (1 begun, 2 done, 4
+ *           approved), u64 start, u64 ok, u64 end, string user
  *
  * Times are milliseconds of the engine's clock; numbers are big endian, strings have a varint
  * length. */
@@ -59,7 +60,7 @@ void hub_rollout_record(const struct hub_rollout *r, struct fed_buf *out)
 
     fed_buf_put_u8(out, FORMAT);
     fed_buf_put_u8(out, r->phase);
-    fed_buf_put_u8(out, r->failed);
+    fed_buf_put_u8(out, (uint8_t)(r->failed | r->marking << 1));
     fed_buf_put_u8(out, r->from);
     fed_buf_put_u8(out, r->to);
     fed_buf_put_u8(out, r->open);
@@ -259,11 +260,11 @@ static enum fed_err take_waves(struct hub_rollout *r, struct fed_span *from)
     return err;
 }
 
-static bool record_is_sound(const struct hub_rollout *r, uint8_t format, uint8_t failed)
+static bool record_is_sound(const struct hub_rollout *r, uint8_t format, uint8_t flags)
 {
     bool none = r->phase == HUB_ROLLOUT_NONE;
 
-    return format == FORMAT && failed <= 1 && r->phase <= HUB_ROLLOUT_ABORTED &&
+    return format == FORMAT && flags >> 1 < ROLLOUT_MARKS_N && r->phase <= HUB_ROLLOUT_ABORTED &&
            none == !r->rules && none == !r->to && (none || r->open < r->rules->n_waves);
 }
 
@@ -271,8 +272,8 @@ static enum fed_err take_record(
     struct hub_rollout *r, struct fed_span from, struct hub_rollout_now now)
 {
     uint8_t format;
-    uint8_t failed;
-    uint8_t *const numbers[] = {&format, &r->phase, &failed, &r->from, &r->to, &r->open};
+    uint8_t flags;
+    uint8_t *const numbers[] = {&format, &r->phase, &flags, &r->from, &r->to, &r->open};
     enum fed_err err = take_u8s(&from, numbers, sizeof numbers / sizeof *numbers);
 
     if (!err)
@@ -283,7 +284,7 @@ static enum fed_err take_record(
         err = take_time(&from, &r->start_ms);
     if (!err)
         err = take_time(&from, &r->end_ms);
-    if (!err && !record_is_sound(r, format, failed))
+    if (!err && !record_is_sound(r, format, flags))
         err = FED_ERR_CORRUPT;
     if (!err)
         err = take_versions(r, &from);
@@ -291,7 +292,8 @@ static enum fed_err take_record(
         err = take_waves(r, &from);
     if (err || from.len > 0 || r->from > r->n_versions || r->to > r->n_versions)
         return FED_ERR_CORRUPT;
-    r->failed = failed;
+    r->failed = flags & 1;
+    r->marking = flags >> 1;
     r->record_changed = false;
     r->due = true;
     return FED_OK;

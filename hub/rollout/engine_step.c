@@ -355,16 +355,20 @@ static bool gate_opens(struct hub_rollout *r)
  * when it begins. */
 static void open_gates(struct hub_rollout *r)
 {
-    if (!r->waves[r->open].begun && r->all.all > 0)
-        rollout_wave_begin(r, r->open);
+    if (!r->waves[r->open].begun && r->all.all > 0 && !rollout_wave_begin(r, r->open))
+        return;
     while (gate_opens(r)) {
-        close_wave(r, &r->waves[r->open]);
+        struct rollout_wave *wave = &r->waves[r->open];
+
         if (rollout_is_last(r, r->open)) {
+            close_wave(r, wave);
             set_phase(r, HUB_ROLLOUT_COMPLETE);
             return;
         }
         set_phase(r, HUB_ROLLOUT_RUNNING);
-        rollout_wave_begin(r, r->open + 1u);
+        if (!rollout_wave_begin(r, r->open + 1u))
+            return; /* and the gate is looked at once more */
+        close_wave(r, wave);
     }
 }
 
@@ -486,7 +490,7 @@ static bool decide(struct hub_rollout *r)
 
 enum fed_err hub_rollout_step(struct hub_rollout *r, struct hub_rollout_now now)
 {
-    bool again = true;
+    bool again;
 
     rollout_clock(r, now);
     if (r->phase == HUB_ROLLOUT_NONE || !r->rules || r->rest) {
@@ -494,6 +498,8 @@ enum fed_err hub_rollout_step(struct hub_rollout *r, struct hub_rollout_now now)
         return FED_OK;
     }
     r->cut = false;
+    rollout_mark_some(r);
+    again = !r->cut;
     if (r->regroup)
         rollout_regroup(r);
     while (again) {

@@ -273,16 +273,29 @@ void rollout_regroup(struct hub_rollout *r)
     r->regroup = false;
 }
 
-void rollout_wave_begin(struct hub_rollout *r, size_t wave)
+/* Whoever is in a wave by size stays in it from then on, also where its beginning has to wait for
+ * the next step. */
+static bool pin(struct hub_rollout *r, size_t wave)
 {
+    for (size_t i = 0; i < r->n_slots; i++) {
+        struct rollout_slot *slot = r->slots[i];
+
+        if (slot->gone || slot->wave != wave || slot->pinned)
+            continue;
+        if (rollout_is_full(r))
+            return false;
+        slot->pinned = true;
+        rollout_mark(r, slot, false);
+    }
+    return true;
+}
+
+bool rollout_wave_begin(struct hub_rollout *r, size_t wave)
+{
+    if (r->rules->waves[wave].size.given && !pin(r, wave))
+        return false;
     r->waves[wave] = (struct rollout_wave){.begun = true, .start_ms = r->now_ms};
     r->open = (uint8_t)wave;
     r->record_changed = true;
-    if (!r->rules->waves[wave].size.given)
-        return;
-    for (size_t i = 0; i < r->n_slots; i++)
-        if (!r->slots[i]->gone && r->slots[i]->wave == wave && !r->slots[i]->pinned) {
-            r->slots[i]->pinned = true;
-            rollout_mark(r, r->slots[i], false);
-        }
+    return true;
 }

@@ -90,6 +90,16 @@ static void why(
         fed_buf_cut(out, start);
 }
 
+static void federated(void *ctx)
+{
+    rollout_recheck_all(ctx);
+}
+
+static void held(void *ctx, struct fed_span cluster)
+{
+    rollout_cluster_moved(ctx, cluster);
+}
+
 /* ---- previews ---- */
 
 static void put_waves(const struct hub_rollout_rules *rules, struct hub_gate_outlook *out)
@@ -164,8 +174,10 @@ void hub_rollouts_gates(struct hub_rollouts *r, struct hub_gates *out)
 {
     *out = (struct hub_gates){.ctx = r,
         .taken = rollout_taken,
+        .federated = federated,
         .choose = choose,
         .content = content,
         .why = why,
+        .held = held,
         .outlook = outlook};
 }

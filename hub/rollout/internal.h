@@ -154,6 +154,11 @@ struct rollout_event {
     char message[700];
 };
 
+struct rollout_sweep { /* rows that are to go */
+    struct rollout_sweep *next;
+    char uid[HUB_UUID_SIZE]; /* of the Rollout */
+};
+
 struct hub_rollouts {
     struct hub_rollouts_options o;
     struct fed_alloc *mem;
@@ -184,6 +189,7 @@ struct hub_rollouts {
     bool broken;    /* a subject is to be read anew */
     bool troubled;  /* a subject was unreadable since the start */
     struct rollout_lost *lost;
+    struct rollout_sweep *sweeps;
     bool recheck;      /* a subject was: its object is to be looked at */
     bool flush;        /* something is staged, and no flush could be asked for */
     size_t n_written;  /* clusters whose rows were staged in this turn */
@@ -281,9 +287,14 @@ void rollout_versions_freeze(struct hub_rollouts *r, const struct rollout_subjec
 /* Record and rows that changed since the engine was kept. */
 void rollout_rows_put(
     struct hub_rollouts *r, const struct rollout_subject *s, struct rollout_ops *ops);
-/* Record and rows of a former rollout of its engine go. */
-void rollout_rows_forget(struct hub_rollouts *r, const struct rollout_subject *s,
-    const struct rollout_paper *paper, struct rollout_ops *ops);
+/* The record of a former rollout of its engine goes, and the rows behind it (sweep.c). */
+void rollout_rows_forget(
+    struct hub_rollouts *r, const struct rollout_paper *paper, struct rollout_ops *ops);
+/* Whether any is stored, or that cannot be said. */
+bool rollout_rows_are_there(struct hub_rollouts *r, const char *uid);
+/* Removals of the first `limit` rows that are stored of a Rollout. */
+FED_MUST_USE enum fed_err rollout_rows_each_removed(
+    struct hub_rollouts *r, const char *uid, size_t limit, struct rollout_ops *ops);
 /* Opens the engine of the present paper from its rows. FED_ERR_NOT_FOUND: there is no record. */
 FED_MUST_USE enum fed_err rollout_engine_recall(struct hub_rollouts *r, struct rollout_subject *s,
     struct rollout_paper *paper, struct hub_rollout_rules *rules, struct fed_diag *diag);
@@ -292,6 +303,11 @@ FED_MUST_USE enum fed_err rollout_rows_recall(struct hub_rollouts *r, struct rol
     const struct rollout_paper *paper, struct fed_diag *diag);
 /* Rows and versions of what is not there any more are removed, if all Rollouts can be read. */
 FED_MUST_USE enum fed_err rollout_rows_collect(struct hub_rollouts *r, struct fed_diag *diag);
+
+/* ---- sweep.c ---- */
+void rollout_sweep_add(struct hub_rollouts *r, const struct rollout_paper *paper);
+size_t rollout_sweep(struct hub_rollouts *r); /* the number of rows that are staged */
+void rollout_sweeps_fini(struct hub_rollouts *r);
 
 /* ---- record.c ---- */
 /* The paper as a new Rollout, without status. */
@@ -372,6 +388,8 @@ void rollout_note_writer(
 void rollout_forget_writers(struct hub_rollouts *r);
 
 /* ---- rollout.c ---- */
+/* The cluster came into reach, or went out of it; or what is new for it waits, or no longer. */
+void rollout_cluster_moved(struct hub_rollouts *r, struct fed_span cluster);
 /* Policies that could not be taken in, once more. */
 void rollout_policies_retry(struct hub_rollouts *r);
 
@@ -379,8 +397,9 @@ void rollout_policies_retry(struct hub_rollouts *r);
 void rollout_due(struct hub_rollouts *r, struct rollout_subject *s, uint64_t in_ms);
 void rollout_wake(struct hub_rollouts *r, uint64_t due_ms);
 void rollout_timer(void *ctx);
-/* Subjects that are to be looked at again are, in a turn of their own. */
+/* Subjects that are to be looked at again are, in a turn of their own; or now. */
 void rollout_look_soon(struct hub_rollouts *r);
+void rollout_recheck_all(struct hub_rollouts *r);
 /* Stages what the engine changed: the Rollout, the record, the rows; the plan asks again. acted:
  * something else is new in it. FED_ERR_CONFLICT: another hub stepped it. */
 FED_MUST_USE enum fed_err rollout_write(

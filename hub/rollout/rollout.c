@@ -187,29 +187,36 @@ static void on_rollout(void *ctx, const struct hub_change *change)
         s->going = true; /* with its namespace: until then clusters keep what they have */
 }
 
+void rollout_cluster_moved(struct hub_rollouts *r, struct fed_span cluster)
+{
+    struct fed_map_iter it;
+
+    fed_map_iter_init(&it, &r->subjects);
+    while (fed_map_iter_next(&it)) {
+        struct rollout_subject *s = it.value;
+
+        if (s->engine && hub_rollout_moved(s->engine, cluster, true))
+            rollout_due(r, s, 0);
+    }
+}
+
 /* A cluster came into reach, or went out of it, for all objects; or something is new of one. */
 static void on_moved(void *ctx, const struct hub_object_ref *ref, struct fed_span cluster)
 {
     struct hub_rollouts *r = ctx;
     struct rollout_subject *s;
-    struct fed_map_iter it;
 
     if (r->subjects.count == 0)
         return;
-    if (ref) {
-        s = rollout_subject_get(r, ref);
-        if (!s || !s->engine)
-            return;
-        s->resync = s->resync || !hub_rollout_moved(s->engine, cluster, false);
-        rollout_due(r, s, 0);
+    if (!ref) {
+        rollout_cluster_moved(r, cluster);
         return;
     }
-    fed_map_iter_init(&it, &r->subjects);
-    while (fed_map_iter_next(&it)) {
-        s = it.value;
-        if (s->engine && hub_rollout_moved(s->engine, cluster, true))
-            rollout_due(r, s, 0);
-    }
+    s = rollout_subject_get(r, ref);
+    if (!s || !s->engine)
+        return;
+    s->resync = s->resync || !hub_rollout_moved(s->engine, cluster, false);
+    rollout_due(r, s, 0);
 }
 
 void hub_rollouts_planned(struct hub_rollouts *r, const struct hub_object_ref *ref)
@@ -391,6 +398,7 @@ void hub_rollouts_close(struct hub_rollouts *r)
     fed_map_fini(&r->subjects);
     rollout_policies_fini(r);
     rollout_lost_fini(r);
+    rollout_sweeps_fini(r);
     rollout_zones_fini(r);
     rollout_forget_writers(r);
     fed_alloc_free(r->mem, r, sizeof *r);

@@ -220,59 +220,57 @@ void rollout_rows_put(
     fed_buf_fini(&p.row);
 }
 
-/* All that is stored of a rollout. */
+/* All that is stored of a rollout; limit 0: of it all. */
 static enum fed_err each_row(
-    struct hub_rollouts *r, const struct rollout_paper *paper, fed_store_each *each, void *ctx)
+    struct hub_rollouts *r, const char *uid, size_t limit, fed_store_each *each, void *ctx)
 {
     struct fed_store *store = hub_objects_store(r->objects);
     char from_text[ROLLOUT_KEY_MAX];
     char to_text[ROLLOUT_KEY_MAX];
-    struct fed_span from = row_key(paper->uid, fed_span_text(""), from_text);
-    struct fed_span to = row_key(paper->uid, fed_span_text(""), to_text);
+    struct fed_span from = row_key(uid, fed_span_text(""), from_text);
+    struct fed_span to = row_key(uid, fed_span_text(""), to_text);
 
     to_text[to.len - 1]++; /* '/' and what follows it */
-    return store->range(store->ctx, from, to, 0, each, ctx);
+    return store->range(store->ctx, from, to, limit, each, ctx);
 }
 
-struct forgetting {
-    const struct rollout_paper *paper;
-    struct rollout_ops *ops;
-    size_t n;
-};
-
-static bool forget_row(void *ctx, const struct hub_rollout_cluster_view *cluster)
+static bool is_one(void *ctx, const struct fed_store_item *item)
 {
-    struct forgetting *f = ctx;
+    bool *found = ctx;
+
+    (void)item;
+    *found = true;
+    return false;
+}
+
+bool rollout_rows_are_there(struct hub_rollouts *r, const char *uid)
+{
+    bool found = false;
+
+    return each_row(r, uid, 1, is_one, &found) || found;
+}
+
+static bool remove_item(void *ctx, const struct fed_store_item *item)
+{
+    rollout_ops_add(ctx, item->key, NULL);
+    return true;
+}
+
+enum fed_err rollout_rows_each_removed(
+    struct hub_rollouts *r, const char *uid, size_t limit, struct rollout_ops *ops)
+{
+    enum fed_err err = each_row(r, uid, limit, remove_item, ops);
+
+    return err ? err : ops->err;
+}
+
+void rollout_rows_forget(
+    struct hub_rollouts *r, const struct rollout_paper *paper, struct rollout_ops *ops)
+{
     char text[ROLLOUT_KEY_MAX];
 
-    rollout_ops_add(f->ops, row_key(f->paper->uid, cluster->name, text), NULL);
-    return ++f->n < FORGET_MAX;
-}
-
-/* Of an engine that rests, the store knows them; nothing is staged of it. */
-static bool forget_item(void *ctx, const struct fed_store_item *item)
-{
-    struct forgetting *f = ctx;
-
-    rollout_ops_add(f->ops, item->key, NULL);
-    return ++f->n < FORGET_MAX;
-}
-
-void rollout_rows_forget(struct hub_rollouts *r, const struct rollout_subject *s,
-    const struct rollout_paper *paper, struct rollout_ops *ops)
-{
-    struct forgetting f = {.paper = paper, .ops = ops};
-    char text[ROLLOUT_KEY_MAX];
-    enum fed_err err;
-
-    if (hub_rollout_rests(s->engine)) {
-        err = each_row(r, paper, forget_item, &f);
-        ops->err = ops->err ? ops->err : err;
-        return;
-    }
     rollout_ops_add(ops, row_key(paper->uid, fed_span_text(""), text), NULL);
-    if (hub_rollout_clusters(s->engine, fed_span_text(""), forget_row, &f) && !ops->err)
-        ops->err = FED_ERR_NOMEM;
+    rollout_sweep_add(r, paper);
 }
 
 /* ---- reading ---- */
@@ -304,7 +302,7 @@ enum fed_err rollout_rows_recall(struct hub_rollouts *r, struct rollout_subject 
     char text[ROLLOUT_KEY_MAX];
     struct recalling recalling = {
         .s = s, .prefix = row_key(paper->uid, fed_span_text(""), text).len, .diag = diag};
-    enum fed_err err = each_row(r, paper, recall_row, &recalling);
+    enum fed_err err = each_row(r, paper->uid, 0, recall_row, &recalling);
 
     return err ? err : recalling.err;
 }

@@ -246,6 +246,15 @@ static enum fed_err step(struct hub_rollouts *r, struct rollout_subject *s, stru
     return err;
 }
 
+/* The engine decided something that is not even staged. */
+static bool is_ahead(const struct rollout_subject *s)
+{
+    struct changes changes = {0};
+
+    hub_rollout_each_changed(s->engine, count_change, &changes);
+    return !s->unsettled && (changes.n > 0 || hub_rollout_record_changed(s->engine));
+}
+
 /* What waits for a policy waits for nothing else; its paper says why. */
 static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
 {
@@ -267,7 +276,7 @@ static void look_at(struct hub_rollouts *r, struct rollout_subject *s)
     } else if (err) {
         fed_log(r->log, FED_LOG_ERROR, "rollouts: %s: %s; next try in %u s", s->present->name,
             diag.text[0] ? diag.text : fed_err_text(err), ROLLOUT_RETRY_MS / 1000u);
-        if (err != FED_ERR_NOMEM)
+        if (err != FED_ERR_NOMEM || is_ahead(s))
             s->broken = r->broken = true;
         rollout_due(r, s, ROLLOUT_RETRY_MS);
         return;
@@ -408,8 +417,9 @@ static void recover_all(struct hub_rollouts *r)
     }
 }
 
-/* Changes that came while what is stored was not known. */
-static void recheck_all(struct hub_rollouts *r)
+/* Changes that came while what is stored was not known; and objects whose kind became a federated
+ * one, which no cluster has. */
+void rollout_recheck_all(struct hub_rollouts *r)
 {
     struct fed_map_iter it;
 
@@ -444,15 +454,17 @@ static uint64_t step_one(struct hub_rollouts *r, struct rollout_subject *s, uint
     return s->due ? s->due_ms : UINT64_MAX;
 }
 
-static bool is_turn_over(const struct hub_rollouts *r, uint64_t now_ms)
+/* The loop's time stands still in a callback. */
+static bool is_turn_over(const struct hub_rollouts *r, uint64_t began_us)
 {
     return r->n_written >= ROLLOUT_TURN_CLUSTERS ||
-           fed_loop_now_ms(r->o.loop) >= now_ms + ROLLOUT_TURN_MS;
+           fed_loop_clock_us(r->o.loop) >= began_us + ROLLOUT_TURN_MS * 1000;
 }
 
 struct turn {
     uint64_t now_ms;
-    uint64_t next_ms; /* when the next one is due */
+    uint64_t began_us; /* by the clock */
+    uint64_t next_ms;  /* when the next one is due */
     bool over;
 };
 
@@ -462,7 +474,7 @@ static void turn_to(struct hub_rollouts *r, struct turn *turn, struct rollout_su
 
     if (!turn->over) {
         due_ms = step_one(r, s, turn->now_ms);
-        turn->over = is_turn_over(r, turn->now_ms);
+        turn->over = is_turn_over(r, turn->began_us);
         r->next_slice = turn->over ? at + 1 : 0;
     }
     turn->next_ms = due_ms < turn->next_ms ? due_ms : turn->next_ms;
@@ -471,10 +483,10 @@ static void turn_to(struct hub_rollouts *r, struct turn *turn, struct rollout_su
 /* As far as the turn goes; the next one goes on behind it, so that nobody is left out. */
 static void step_all(struct hub_rollouts *r, uint64_t now_ms)
 {
-    struct turn turn = {.now_ms = now_ms, .next_ms = UINT64_MAX};
+    struct turn turn = {
+        .now_ms = now_ms, .began_us = fed_loop_clock_us(r->o.loop), .next_ms = UINT64_MAX};
     size_t first = r->next_slice < r->subjects.count ? r->next_slice : 0;
 
-    r->n_written = 0;
     for (int half = 0; half < 2; half++) {
         struct fed_map_iter it;
 
@@ -499,10 +511,11 @@ void rollout_timer(void *ctx)
         recover_all(r);
     }
     if (r->recheck)
-        recheck_all(r);
+        rollout_recheck_all(r);
     rollout_policies_retry(r);
     if (r->broken)
         rollout_wake(r, fed_loop_now_ms(r->o.loop) + ROLLOUT_RETRY_MS);
+    r->n_written = rollout_sweep(r);
     step_all(r, fed_loop_now_ms(r->o.loop));
     rollout_events_record(r);
     if (r->flush)

@@ -208,7 +208,7 @@ static enum fed_err gone(struct rollout_incoming *in, struct rollout_subject *s,
     enum fed_err err = FED_OK;
 
     if (write && s->engine && s->present)
-        rollout_rows_forget(in->r, s, s->present, &in->ops);
+        rollout_rows_forget(in->r, s->present, &in->ops);
     if (write)
         forget_versions(in, s);
     if (write && (in->ops.n > 0 || in->ops.err))

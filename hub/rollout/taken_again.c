@@ -98,6 +98,7 @@ enum fed_err rollout_recheck(struct hub_rollouts *r, struct rollout_subject *s)
     struct fed_diag diag = {""};
     struct rollout_incoming in;
     struct fed_buf bytes;
+    bool compares = !s->scaled || s->unborn; /* what is new to all clusters begins */
     bool same = false;
     enum fed_err err;
 
@@ -108,9 +109,9 @@ enum fed_err rollout_recheck(struct hub_rollouts *r, struct rollout_subject *s)
         if (!err)
             err = rollout_incoming_version(
                 &in, s, fed_buf_span(&bytes), s->content.generation, true, &next);
-        if (!err && !s->scaled)
+        if (!err && compares)
             err = is_known(&in, s, known, &next.digest, &same);
-        if (!err && !s->scaled && !same)
+        if (!err && compares && !same)
             err = rollout_incoming_changed(&in, s, &next);
         if (!err)
             err = rollout_ops_stage(r, s, &in.ops, &diag);

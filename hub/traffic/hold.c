@@ -95,6 +95,27 @@ static void set_hold(struct traffic_cluster *cluster, int64_t now_s)
     }
 }
 
+void traffic_tick_in(struct hub_traffic *traffic, uint64_t ms)
+{
+    struct fed_loop *loop = traffic->options.loop;
+    uint64_t due_ms = fed_loop_now_ms(loop) + ms;
+
+    if (due_ms >= traffic->tick_ms)
+        return;
+    traffic->tick_ms = due_ms;
+    loop->timer_set(loop->ctx, traffic->tick, due_ms);
+}
+
+/* A hold ends at its time, not with the tick behind it. */
+static void tick_at_end(struct hub_traffic *traffic, const struct traffic_cluster *cluster)
+{
+    struct fed_loop *loop = traffic->options.loop;
+    int64_t wait_ms = cluster->until_unix_s * 1000 - loop->unix_us(loop->ctx) / 1000;
+
+    if (cluster->until_unix_s && wait_ms >= 0 && wait_ms < (int64_t)TRAFFIC_TICK_MS)
+        traffic_tick_in(traffic, (uint64_t)wait_ms + TRAFFIC_ROUND_MS);
+}
+
 void traffic_judge(struct hub_traffic *traffic, struct traffic_cluster *cluster)
 {
     int64_t now_s = fed_loop_unix_s(traffic->options.loop);
@@ -106,6 +127,7 @@ void traffic_judge(struct hub_traffic *traffic, struct traffic_cluster *cluster)
     cluster->level = level_of(cluster);
     set_hold(cluster, now_s);
     traffic_put_why(cluster, why, sizeof why);
+    tick_at_end(traffic, cluster);
     hub_plan_hold(traffic->options.plan, fed_span_text(cluster->name), why, cluster->until_unix_s);
     if (cluster->level == level && cluster->hold == hold)
         return;
@@ -125,9 +147,9 @@ void traffic_judge(struct hub_traffic *traffic, struct traffic_cluster *cluster)
 void traffic_tick(void *ctx)
 {
     struct hub_traffic *traffic = ctx;
-    struct fed_loop *loop = traffic->options.loop;
     struct fed_map_iter it;
 
+    traffic->tick_ms = UINT64_MAX;
     if (traffic->collect && traffic->n_rules > 0)
         traffic->collect(traffic->collect_ctx, fed_span_text(""));
     fed_map_iter_init(&it, &traffic->clusters);
@@ -138,5 +160,5 @@ void traffic_tick(void *ctx)
             traffic_judge(traffic, cluster);
     }
     if (traffic->n_rules > 0)
-        loop->timer_set(loop->ctx, traffic->tick, fed_loop_now_ms(loop) + TRAFFIC_TICK_MS);
+        traffic_tick_in(traffic, TRAFFIC_TICK_MS);
 }

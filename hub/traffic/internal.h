@@ -16,6 +16,7 @@
 
 #define TRAFFIC_BINDINGS 2u   /* further ones are counted with the last */
 #define TRAFFIC_TICK_MS 5000u /* looks at the clock, while there are rules */
+#define TRAFFIC_ROUND_MS 10u  /* timers count from when the loop's round began, a little ago */
 #define TRAFFIC_WRITE_MS 3600000u
 #define TRAFFIC_HEADERS 28u /* of IPv4 and UDP, of a datagram */
 #define TRAFFIC_NEAR 80u    /* percent */
@@ -73,6 +74,7 @@ struct hub_traffic {
     struct fed_map zones;    /* name -> traffic_zone */
     struct hub_subscription *subscription;
     struct fed_timer *tick;
+    uint64_t tick_ms; /* when it fires; UINT64_MAX: it is not set */
     struct fed_timer *write;
     size_t n_rules; /* clusters with rules */
     struct traffic_total totals[TRAFFIC_BINDINGS];
@@ -114,6 +116,8 @@ enum fed_err traffic_admit(void *ctx, struct hub_admission *admission, struct fe
 /* Looks at counters and clock, and tells plan and people what changed. */
 void traffic_judge(struct hub_traffic *traffic, struct traffic_cluster *cluster);
 void traffic_tick(void *traffic); /* the timer's call */
+/* The next one comes in so long, or earlier. */
+void traffic_tick_in(struct hub_traffic *traffic, uint64_t ms);
 /* "quiet until 2026-11-30T17:00:00Z" */
 void traffic_put_why(const struct traffic_cluster *cluster, char *out, size_t size);
 const char *traffic_hold_reason(enum traffic_hold hold); /* "QuietWindow"; "" when free */

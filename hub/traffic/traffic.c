@@ -312,7 +312,6 @@ static struct traffic_cluster *set_rules(
 static void on_cluster(void *ctx, const struct hub_change *change)
 {
     struct hub_traffic *traffic = ctx;
-    struct fed_loop *loop = traffic->options.loop;
     struct traffic_cluster *cluster;
 
     if (!fed_span_is(change->ref.ns, HUB_SYSTEM_NAMESPACE))
@@ -325,7 +324,7 @@ static void on_cluster(void *ctx, const struct hub_change *change)
     if (cluster)
         traffic_judge(traffic, cluster);
     if (traffic->n_rules > 0)
-        loop->timer_set(loop->ctx, traffic->tick, fed_loop_now_ms(loop) + TRAFFIC_TICK_MS);
+        traffic_tick_in(traffic, TRAFFIC_TICK_MS);
 }
 
 /* ---- life ---- */
@@ -411,6 +410,7 @@ enum fed_err hub_traffic_open(
     if (!traffic)
         return fed_diag_set(diag, FED_ERR_NOMEM, "no memory for the counters");
     traffic->options = *options;
+    traffic->tick_ms = UINT64_MAX;
     fed_map_init(&traffic->clusters, options->mem);
     fed_map_init(&traffic->zones, options->mem);
     err = loop->timer_new(loop->ctx, traffic_tick, traffic, &traffic->tick);

@@ -19,7 +19,8 @@
  *   fedlet.io/let-through-until: "2026-11-30T17:00:00Z"   until then neither a window nor a spent
  *                                     month makes changes wait; a cordon does all the same
  * Which changes wait, and which do not: hub_plan_hold. Reports, heartbeats,
- * and whatever an agent pulls are not held up. Wall clock decides, looked at every TRAFFIC_TICK_MS.
+ * and whatever an agent pulls are not held up. Wall clock decides, looked at every
+ * TRAFFIC_TICK_MS and when a hold ends.
  *
  * In KubeFedCluster: status.link, and the conditions ChangesHeld and MonthlyBytesSpent; joined when
  * it is read, so that counters make no new version of it. */

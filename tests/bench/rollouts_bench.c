@@ -490,6 +490,20 @@ static void rest(struct bench *b)
     printf("rollout_risen_of_%zu %zu bytes\n", b->n, b->bytes);
 }
 
+/* The next change, of an object whose rollout has a row of every cluster. */
+static void next_change(struct bench *b)
+{
+    double started = cpu_us();
+    double until;
+
+    put_map(b, 4);
+    printf("rollout_next_of_%zu %.2f ms\n", b->n, (cpu_us() - started) / 1e3);
+    b->worst_us = 0;
+    for (until = now_us() + 2e6; now_us() < until;)
+        turn(b);
+    printf("rollout_next_longest_of_%zu %.2f ms\n", b->n, b->worst_us / 1e3);
+}
+
 int main(int argc, char **argv)
 {
     static struct bench b;
@@ -544,6 +558,7 @@ int main(int argc, char **argv)
     printf("rollout_commit_longest %.2f ms\n", b.worst_us / 1e3);
     say_report(&b, "report_in_rollout");
     rest(&b);
+    next_change(&b);
     close_world(&b);
     free(b.seq);
     free(b.revision);

@@ -104,7 +104,10 @@ class Server:
         self.connection.request(method, path, json.dumps(body) if body is not None else None,
                                 {"Content-Type": content_type, "Accept": "application/json"})
         answer = self.connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}")
+        text = answer.read() or b"{}"
+        if not text.startswith(b"{"):  # of a kind that is not served, in plain words
+            return answer.status, {"message": text.decode(errors="replace")}
+        return answer.status, json.loads(text)
 
     def close(self):
         if self.connection:
@@ -327,7 +330,8 @@ class History:
             return {"metadata": {"labels": labels}, "spec": {
                 "replicas": r.randint(0, 3), "selector": {"matchLabels": labels},
                 "template": {"metadata": {"labels": labels},
-                             "spec": {"containers": [{"name": "main", "image": f"nginx:{self.serial}"}]}}}}
+                             "spec": {"containers": [{"name": "main", "image": f"nginx:{self.serial}",
+                                                      "ports": [{"name": "http", "containerPort": r.randint(8000, 8010)}]}]}}}}
         if plural == "federatedservices":
             return {"spec": {"selector": {"app": name}, "ports": [{"name": "p", "port": r.randint(80, 90)}]}}
         if plural == "federatedclusterroles":
@@ -550,9 +554,12 @@ class History:
         if kind in ("Deployment", "StatefulSet"):
             hands += [self.hand_scale, self.hand_restart, self.hand_status]
         # Whoever makes an object, and all whose managedFields were cleared, keep a share of its fields: items of lists that leave
-        # the template then stay. So these two are for objects without such lists.
-        if kind in ("ConfigMap", "ClusterRole", "Namespace"):
+        # the template then stay. So these two are for objects without such lists; the one port of a Service has always the same
+        # name, and gives way.
+        if kind in ("ConfigMap", "ClusterRole", "Namespace", "Service"):
             hands += [self.hand_clear]
+        if kind in ("Service", "Deployment"):
+            hands += [self.hand_renumber] * 2 + [self.hand_share]
         if kind == "ConfigMap":
             hands += [self.hand_replace]
         if kind not in ("Namespace", "ClusterRole", "CustomResourceDefinition"):
@@ -619,6 +626,28 @@ class History:
         if status == 201:  # it went meanwhile: then it is a stranger's
             self.foreign(cluster, "DELETE", path + BACKGROUND)
         return status == 200
+
+    def hand_renumber(self, cluster, path, place, _):
+        where = {"Service": "/spec/ports/0/port", "Deployment": "/spec/template/spec/containers/0/ports/0/containerPort"}[place[0]]
+        body = [{"op": "replace", "path": where, "value": self.rnd.randint(8000, 8020)}]
+        return self.foreign(cluster, "PATCH", path, body, JSON_PATCH)[0] == 200
+
+    def hand_share(self, cluster, path, place, _):
+        """Somebody else wants the port as well as it is now."""
+        try:
+            status, have = self.members[cluster].call("GET", path)
+            if status != 200:
+                return False
+        except OSError:
+            return False
+        body = {"apiVersion": have["apiVersion"], "kind": place[0],
+                "metadata": {"name": place[2], "namespace": place[1], "uid": have["metadata"]["uid"]}}
+        if place[0] == "Service":
+            body["spec"] = {"ports": [{key: port[key] for key in ("name", "port", "protocol")} for port in have["spec"]["ports"]]}
+        else:
+            main = have["spec"]["template"]["spec"]["containers"][0]
+            body["spec"] = {"template": {"spec": {"containers": [{"name": main["name"], "ports": main["ports"]}]}}}
+        return self.foreign(cluster, "PATCH", path + "?fieldManager=sharer&force=true", body, APPLY)[0] == 200
 
     def hand_clear(self, cluster, path, *_):
         return self.foreign(cluster, "PATCH", path, [{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}],
@@ -692,15 +721,17 @@ class History:
     def step_adopt(self):
         """Something is there before it is federated."""
         key = self.federated()
-        if key[0] != "federatedconfigmaps" or self.written.get(key) is not None or \
-                any((c, "ConfigMap", key[1], key[2]) in self.orphans for c in CLUSTERS):
+        kind = KINDS[key[0]][0]
+        before = {"ConfigMap": {"data": {"k": "before", "own": "y"}}, "Service": {"spec": {"ports": [{"name": "p", "port": 79}]}}}
+        if kind not in before or self.written.get(key) is not None or \
+                any((c, kind, key[1], key[2]) in self.orphans for c in CLUSTERS):
             return
         cluster = self.rnd.choice(CLUSTERS)
         path = self.member_path(key)
         status, _ = self.foreign(cluster, "POST", path.rsplit("/", 1)[0],
-                                 {"metadata": {"name": key[2]}, "data": {"k": "before", "own": "y"}}, "application/json")
+                                 {"metadata": {"name": key[2]}, **before[kind]}, "application/json")
         if status == 201:
-            self.touched.add((cluster, "ConfigMap", key[1], key[2]))
+            self.touched.add((cluster, kind, key[1], key[2]))
             self.put(key)
 
     # -- what is only reported --

@@ -124,6 +124,9 @@ case_start() {
     as_admin start
     is "shop-000003 shop-000004 shop-000005" hub_jsonpath shop rolloutpolicy menu-selected '{.spec.waves[1].clusters.names[*]}'
     is pea hub_jsonpath shop federatedconfigmap menu '{.spec.template.data.soup}'
+    as_admin startRefused
+    is "shop-000003 shop-000004 shop-000005" hub_jsonpath shop rolloutpolicy menu-selected '{.spec.waves[1].clusters.names[*]}'
+    is pea hub_jsonpath shop federatedconfigmap menu '{.spec.template.data.soup}'
     hubctl -n shop create serviceaccount arthur
     hubctl create clusterrolebinding arthur --clusterrole=fedlet:author --serviceaccount=shop:arthur
     drive startAsAuthor TOKEN="$(hubctl -n shop create token arthur)"
@@ -211,7 +214,8 @@ try "labels, clusters and policies: the hub's plan before they change" case_plan
 try "rights in one namespace: its pages, and no others" case_apart
 try "the audit log's chain is verified" as_admin verify
 try "a list of more than 500 says so, and goes on" case_many
-try "a rollout starts from a selection, by who may" case_start
+try "more rollouts than one page: those that wait are found" as_admin manyRollouts
+try "a rollout starts from a selection, by who may; a policy it replaced is put back when the object is refused" case_start
 try "pictures of each page, none too wide" as_admin screenshots
 swarm_start late 1 "$(fedctl token create --approve manual)"
 exec 6>"$FLEET/late.in"

@@ -136,7 +136,7 @@ case_link() {
     says '^https://127.0.0.1:[0-9]+/console/#code=[A-Za-z0-9_-]{43}$' fedctl console --print
     says 'signs one browser in, once' fedctl console
     says '"url":' fedctl console -o json
-    fails 1 'a link lasts from 10 to 900 seconds' fedctl console --ttl 20m
+    fails 2 'ttl takes a duration from 10s to 15m' fedctl console --ttl 20m
     fails 2 '--ttl takes a duration' fedctl console --ttl soon
     one=$(code)
     sign_in jar "{\"code\":\"$one\"}"

@@ -73,6 +73,7 @@ case_completion() {
     [ "$(complete_for fedctl orphaning-deletion '' | head -3 | tr '\n' ' ')" = 'enable disable status ' ]
     is --delete-crd complete_for fedctl disable x --del
     is --federated-version complete_for fedctl enable --federated-v
+    is --host-cluster-context complete_for fedctl join --host-cluster-c
     is replicas complete_for fedctl plan rep
     is fish complete_for fedctl completion f
     PATH=$BIN:$PATH

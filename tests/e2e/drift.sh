@@ -238,6 +238,77 @@ case_reported() {
     soon 20 'True ' propagation shop federatedconfigmap told
 }
 
+# ---- items of lists that cannot stand beside the template's ----
+service() { federated FederatedService shop "$1" "{spec: {selector: {app: web}, ports: $2}}" | hubctl apply -f -; } # NAME PORTS
+ports() { field service "$1" '{.spec.ports[*].port}'; }
+container_ports() { field deployment listening '{.spec.template.spec.containers[*].ports[*].containerPort}'; }
+# renumber RESOURCE NAME PATH PORT: as kubectl edit does it
+renumber() { member patch "$1" "$2" --type=json --field-manager=kubectl-edit -p "[{\"op\":\"replace\",\"path\":\"$3\",\"value\":$4}]"; }
+updaters() { field service "$1" '{.metadata.managedFields[?(@.operation=="Update")].manager}'; }
+no_updater() { ! grep -qw fedlet <<<"$(updaters "$1")"; }
+case_port_edited() {
+    local n
+    service door '[{name: p, port: 80}]'
+    service bare '[{port: 80}]'
+    federated FederatedDeployment shop listening '{spec: {selector: {matchLabels: {app: l}}, template: {metadata: {labels: {app: l}}, spec: {containers: [{name: main, image: "nginx:1", ports: [{name: http, containerPort: 80}]}]}}}}' | hubctl apply -f -
+    soon 20 80 ports door
+    soon 20 80 ports bare
+    soon 20 80 container_ports
+    for n in 86 87; do # each time
+        renumber service door /spec/ports/0/port $n
+        renumber service bare /spec/ports/0/port $n
+        renumber deployment listening /spec/template/spec/containers/0/ports/0/containerPort $n
+        soon 20 80 ports door
+        soon 20 80 ports bare
+        soon 20 80 container_ports
+    done
+    for n in service/door service/bare deployment/listening; do soon 20 'True ' propagation shop federated${n%/*} ${n#*/}; done
+    wait_for 5 'the port to be told' says_log 'Service shop/door: spec.ports is .*, not .*: set by "kubectl-edit" at .*; put back'
+    wait_for 5 'the list to be told' says_log 'Service shop/door: spec.ports is set whole: .*Duplicate value: "p"'
+    wait_for 5 'what that leaves to go' no_updater door
+}
+case_port_shared() {
+    printf 'apiVersion: v1\nkind: Service\nmetadata: {name: door, namespace: shop}\nspec: {ports: [{name: p, port: 80, protocol: TCP}]}\n' |
+        member apply --server-side --field-manager=rival -f -
+    service door '[{name: p, port: 81}, {name: q, port: 90}]'
+    soon 20 '81 90' ports door
+    soon 20 'True ' propagation shop federatedservice door
+    wait_for 5 'what that leaves to go' no_updater door
+    # Nobody keeps what leaves the template.
+    service door '[{name: q, port: 90}]'
+    soon 20 90 ports door
+}
+# Left in the member, where the API server has an entry of somebody else instead of ours, and federated again.
+case_port_left() {
+    member annotate service door note=n
+    hubctl -n shop annotate federatedservice door kubefed.io/orphan=true
+    hubctl -n shop delete federatedservice door
+    soon 20 ' 90' field service door '{.metadata.labels.kubefed\.io/managed} {.spec.ports[*].port}'
+    service door '[{name: q, port: 91}]'
+    soon 20 91 ports door
+    soon 20 'True ' propagation shop federatedservice door
+    is n field service door '{.metadata.annotations.note}'
+}
+# What the server chose is in the way of the template's.
+case_default_in_the_way() {
+    soon 20 RollingUpdate field deployment listening '{.spec.strategy.type}'
+    hubctl -n shop patch federateddeployment listening --type=merge -p '{"spec":{"template":{"spec":{"strategy":{"type":"Recreate"}}}}}'
+    soon 20 Recreate field deployment listening '{.spec.strategy.type}'
+    soon 20 'True ' propagation shop federateddeployment listening
+    # Nothing of ours stays that the template gives up.
+    hubctl -n shop patch federateddeployment listening --type=merge -p '{"spec":{"template":{"spec":{"strategy":null}}}}'
+    soon 20 RollingUpdate field deployment listening '{.spec.strategy.type}'
+}
+case_port_wrong() {
+    service door '[{name: q, port: 91}, {name: q, port: 92}]'
+    soon 20 UpdateFailed word federatedservice door status
+    says_word '^Invalid: Service "door" is invalid: spec.ports\[1\].name: Duplicate value: "q"' federatedservice door message
+    is 91 ports door
+    service door '[{name: q, port: 93}]'
+    soon 20 93 ports door
+    soon 20 'True ' propagation shop federatedservice door
+}
+
 # ---- kinds, and the API server itself ----
 case_kind() {
     example_crd widgets Widget | memberctl cluster1 create -f -
@@ -300,6 +371,11 @@ try "a finalizer that hangs" case_finalizer
 try "an object of the same name that is another" case_replaced
 try "a webhook that changes what is applied" case_webhook
 try "reported only" case_reported
+try "a port that is renumbered is put back, each time" case_port_edited
+try "a port that somebody else keeps gives way to the template's" case_port_shared
+try "a port that was left gives way when its service is federated again" case_port_left
+try "a default gives way to the template's" case_default_in_the_way
+try "ports that are wrong in the template stay as they are" case_port_wrong
 try "a namespace that is deleted comes back with all that is in it" case_namespace
 try "a fight: at most six corrections in 30 s, and the culprit is named" case_contested
 try "an autoscaler is named, and may have the replicas" case_autoscaler

@@ -170,6 +170,36 @@ case_unreadable() {
     soon 120 six value_in cluster2
     soon 20 Complete phase 5
 }
+limits() { # limits CPU
+    printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedLimitRange\nmetadata: {name: most, namespace: shop, annotations: {fedlet.io/rollout-policy: careful}}\nspec: {template: {spec: {limits: [{type: Container, max: {cpu: "%s"}}]}}, placement: {clusterSelector: {}}}\n' "$1"
+}
+limit_in() { member_jsonpath "$1" shop limitrange most '{.spec.limits[0].max.cpu}'; }
+later() { hubctl -n shop get rollout federatedlimitrange-most-1 -o 'jsonpath={.status.phase}'; }
+# The definition first, then an object, then the FederatedTypeConfig; and the hub is killed behind its answer.
+case_later() {
+    fedctl enable limitranges -o yaml >"$FLEET/limitranges.yaml"
+    python3 - "$FLEET/limitranges.yaml" "$FLEET/definition.yaml" "$FLEET/type.yaml" <<'PY'
+import sys
+for part in open(sys.argv[1]).read().split("---\n"):
+    if "kind: CustomResourceDefinition" in part:
+        open(sys.argv[2], "w").write(part)
+    elif "kind: FederatedTypeConfig" in part:
+        open(sys.argv[3], "w").write(part)
+PY
+    hubctl apply -f "$FLEET/definition.yaml"
+    hubctl wait --for=condition=Established --timeout=20s crd/federatedlimitranges.types.kubefed.io
+    limits 2 >"$FLEET/limits.yaml"
+    wait_for 20 "a FederatedLimitRange" hubctl apply -f "$FLEET/limits.yaml"
+    hubctl apply -f "$FLEET/type.yaml"
+    again
+    soon 120 AwaitingApproval later
+    soon 120 2 limit_in cluster1
+    lacks memberctl cluster2 -n shop get limitrange most
+    hubctl -n shop annotate rollout federatedlimitrange-most-1 fedlet.io/action=approve:canary
+    soon 120 2 limit_in cluster2
+    soon 20 Complete later
+    hubctl -n shop delete federatedlimitrange most --wait=true
+}
 case_gone() {
     hubctl -n shop delete federatedconfigmap web --wait=true
     soon 20 '' hubctl -n shop get rollouts -o name
@@ -183,5 +213,6 @@ try "who may steer" case_who
 try "a restored hub goes on from there" case_restored
 try "policies that conflict let nothing out" case_conflict
 try "a rollout that cannot be read holds its object, and nothing else" case_unreadable
+try "what was there before its type is new to every cluster" case_later
 try "rollouts go with their object" case_gone
 suite_end

@@ -198,13 +198,62 @@ plan_refused() {
 }
 try "plan: overrides that do not fit, and files that are wrong" plan_refused
 plan_policy() {
-    { printf 'apiVersion: fedlet.io/v1alpha1\nkind: PlacementPolicy\nmetadata: {name: none}\nspec: {}\n---\n'; map web blue; } >"$WORK/policy.yaml"
-    says 'PlacementPolicy none: left out of the plan, which goes by the policies that the hub has now' fedctl plan -f "$WORK/policy.yaml"
-    fedctl plan -f "$WORK/policy.yaml" >"$WORK/out" 2>&1
-    ! grep 'not federated' "$WORK/out" || return 1
-    is 1 json "len(d['objects'])" fedctl plan -f "$WORK/policy.yaml" -o json
+    local policy='apiVersion: fedlet.io/v1alpha1\nkind: PlacementPolicy\nmetadata: {name: not-two}\nspec: {effect: %s, clusters: {names: [two]}, kinds: [{kind: ConfigMap}]}\n---\n'
+    # shellcheck disable=SC2059
+    { printf "$policy" Deny; hubctl $S get fcm web -o yaml; } >"$WORK/policy.yaml"
+    fedctl plan -f "$WORK/policy.yaml" >"$WORK/out"
+    sed -n '/^PlacementPolicy not-two$/,$p' "$WORK/out" | grep -E '^  remove +1  two'
+    is '[1, {"kind": "PlacementPolicy", "names": ["not-two"]}]' json "[d['totals']['remove'], [o['because'] for o in d['objects'] if o['name'] == 'web' and 'because' in o][0]]" \
+        fedctl plan -f "$WORK/policy.yaml" -o json
+    exits 1 fedctl plan -f "$WORK/policy.yaml" --exit-code
+    # shellcheck disable=SC2059
+    printf "$policy" Perhaps | fails 1 'effect' fedctl plan -f -
+    printf 'apiVersion: fedlet.io/v1alpha1\nkind: PlacementPolicy\nmetadata: {name: nobody}\nspec: {effect: Deny, clusters: {names: [two]}, kinds: [{group: batch, kind: Job}]}\n' >"$WORK/nobody.yaml"
+    says '^PlacementPolicy nobody   changes nothing in clusters$' fedctl plan -f "$WORK/nobody.yaml"
+    exits 0 fedctl plan -f "$WORK/nobody.yaml" --exit-code
+    { printf 'apiVersion: fedlet.io/v1alpha1\nkind: RolloutPolicy\nmetadata: {name: slow, namespace: shop}\nspec: {}\n---\n'; map web blue; } >"$WORK/rollouts.yaml"
+    says 'RolloutPolicy slow: left out of the plan, which goes by the RolloutPolicies that the hub has now' fedctl plan -f "$WORK/rollouts.yaml"
+    is 1 json "len(d['objects'])" fedctl plan -f "$WORK/rollouts.yaml" -o json
+    lacks hubctl get placementpolicy not-two
 }
-try "plan: policies in the file are not part of it, and that is said" plan_policy
+try "plan: PlacementPolicies, and what moves because of them; RolloutPolicies are left out, which is said" plan_policy
+plan_labels() {
+    local cluster='hubctl -n kube-federation-system get kubefedcluster'
+    map picky blue '  placement: {clusterSelector: {matchLabels: {shelf: top}}}' | hubctl apply -f -
+    $cluster one -o yaml | hubctl label --local --dry-run=client -o yaml -f - shelf=top >"$WORK/one.yaml"
+    fedctl plan -f "$WORK/one.yaml" >"$WORK/out"
+    grep -q '^KubeFedCluster one$' "$WORK/out"
+    grep -q '^FederatedConfigMap shop/picky   follows from the above$' "$WORK/out"
+    grep -qE '^  create +1  one ' "$WORK/out"
+    { cat "$WORK/one.yaml"; echo ---; $cluster two -o yaml; } >"$WORK/both.yaml"
+    says '^KubeFedCluster two   changes nothing in clusters$' fedctl plan -f "$WORK/both.yaml"
+    is '[1, 1, ["one"]]' json "[len(d['objects']), d['totals']['create'], d['objects'][0]['because']['names']]" fedctl plan -f "$WORK/both.yaml" -o json
+    sed 's/name: one/name: nine/; /resourceVersion:/d; /uid:/d' "$WORK/one.yaml" >"$WORK/nine.yaml"
+    fails 1 'KubeFedCluster nine: not registered yet' fedctl plan -f "$WORK/nine.yaml"
+    hubctl apply -f "$WORK/one.yaml"
+    soon 60 'True ' propagation shop federatedconfigmap picky
+    $cluster one -o yaml | hubctl label --local --dry-run=client -o yaml -f - shelf- >"$WORK/less.yaml"
+    says '^  remove +1  one' fedctl plan -f "$WORK/less.yaml"
+    hubctl $S delete fcm picky
+    hubctl -n kube-federation-system label kubefedcluster one shelf-
+}
+try "plan: labels of clusters, put on and taken off" plan_labels
+plan_scaled() {
+    local preference='apiVersion: scheduling.kubefed.io/v1alpha1\nkind: ReplicaSchedulingPreference\nmetadata: {name: %s, namespace: shop}\nspec: {targetKind: FederatedDeployment, totalReplicas: 9}\n---\n'
+    deployment() {
+        printf 'apiVersion: types.kubefed.io/v1beta1\nkind: FederatedDeployment\nmetadata: {name: %s, namespace: shop}\n' "$1"
+        printf 'spec: {placement: {clusterSelector: {}}, template: {spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}}}}\n---\n'
+    }
+    # shellcheck disable=SC2059
+    printf "$preference" stored | hubctl apply -f -
+    # shellcheck disable=SC2059
+    { deployment stored; deployment plain; deployment brought; printf "$preference" brought; } >"$WORK/scaled.yaml"
+    is '["stored", "brought"]' json "[o['name'] for o in d['objects'] if o.get('scaled')]" fedctl plan -f "$WORK/scaled.yaml" -o json
+    says 'ReplicaSchedulingPreference brought: how it would share replicas is not foreseen' fedctl plan -f "$WORK/scaled.yaml"
+    is 2 bash -c '"$@" | grep -c "a ReplicaSchedulingPreference scales it: how it shares replicas anew is not foreseen"' - "$BIN/fedctl" --kubeconfig "$FLEET/hub/admin.kubeconfig" plan -f "$WORK/scaled.yaml"
+    hubctl $S delete replicaschedulingpreference stored
+}
+try "plan: where a preference scales an object, that its shares are not foreseen" plan_scaled
 plan_rollout() {
     printf 'apiVersion: fedlet.io/v1alpha1\nkind: RolloutPolicy\nmetadata: {name: careful, namespace: shop}\nspec: {selector: {}, waves: [{name: canary, clusters: {names: [one]}}]}\n' |
         hubctl create -f -

@@ -165,6 +165,8 @@ for command in "${FEDCTL_COMMANDS[@]}"; do
 done
 try "fedctl token alone lists what there is" refuses 2 'fedctl token create' "$C" token
 try "fedctl help COMMAND" answers '^usage: fedctl clusters' "$C" help clusters
+one_suggested() { refuses 2 'did you mean: fedctl rollout pause$' "$C" rollout pauze && [ "$(grep -c 'did you mean' "$FLEET/logs/said.err")" = 1 ]; }
+try "of a mistyped second word what is near" one_suggested
 try "a mistyped fedctl command is suggested" refuses 2 'did you mean: fedctl clusters' "$C" clutsers
 try "a mistyped setting of fedhub is named" refuses 2 '"data-dri"' "$H" serve --data-dri x
 try "a setting of fedhub without its value" refuses 2 'needs a value: --data-dir' "$H" serve --data-dir
@@ -186,6 +188,7 @@ samples() {
     fedhub config --sample >"$FLEET/hub.yaml"
     fedlet config --sample >"$FLEET/agent.yaml"
     answers 'valid' "$H" config --check "$FLEET/hub.yaml"
+    answers 'valid' "$H" config --check --config "$FLEET/hub.yaml" &&
     answers 'ok' "$F" config --check --config "$FLEET/agent.yaml"
     echo 'stateDri: x' >"$FLEET/wrong.yaml"
     refuses 1 'wrong.yaml.*"stateDri"' "$F" config --check --config "$FLEET/wrong.yaml"
@@ -200,9 +203,9 @@ try "a kubeconfig that is not there" refuses 1 '/none: No such file' "$C" --kube
 try "a kubeconfig that is no YAML" refuses 1 'wrong.yaml: line' "$C" --kubeconfig "$FLEET/wrong.yaml" clusters
 try "-o without json" refuses 2 '-o takes json' "$C" clusters -o yaml
 try "verify, backup and restore without a store or a file" eval '
-    refuses 1 "hub.db: cannot be read" "$H" verify --data-dir "$FLEET/h2" &&
+    refuses 1 "hub.db: cannot be read: No such file" "$H" verify --data-dir "$FLEET/h2" &&
     refuses 1 "hub.db: cannot be read" "$H" backup "$FLEET/b.db" --data-dir "$FLEET/h2" &&
-    refuses 1 "none: cannot be read" "$H" restore "$FLEET/none" --data-dir "$FLEET/h2" &&
+    refuses 1 "none: cannot be read: No such file" "$H" restore "$FLEET/none" --data-dir "$FLEET/h2" &&
     refuses 2 "FILE is missing" "$H" backup'
 full_output() {
     local program code
@@ -272,7 +275,17 @@ closed_pipe() {
 try "a closed pipe behind fedctl ends it in order" closed_pipe
 one_line() { [ "$(fedctl token create | tee "$FLEET/token" | wc -l)" = 1 ] && grep -qE '^fedlet1\.[A-Za-z0-9_-]+$' "$FLEET/token"; }
 try "token create prints the token alone" one_line
-try "a time to live that is none" refuses 1 '"foo".*as in 24h' "$C" "${KC[@]}" token create --ttl foo
+token_ids() { fedctl token list | awk 'NR > 1 {print $1}' | sort; }
+unprinted() {
+    token_ids >"$FLEET/ids"
+    fails 1 'No space left on device' bash -c '"$@" >/dev/full' - "$C" "${KC[@]}" token create
+    fails 1 'was revoked again' bash -c '"$@" >/dev/full' - "$C" "${KC[@]}" token create
+    token_ids | diff "$FLEET/ids" -
+}
+try "a token that cannot be printed is revoked again" unprinted
+try "a time to live that is none" refuses 2 'as in 24h, not "foo"' "$C" "${KC[@]}" token create --ttl foo
+try "a time to live that is too long" refuses 2 'from 1s to 8760h' "$C" "${KC[@]}" token create --ttl 8761h
+try "more uses than a token may have" refuses 2 'from 1 to 100000' "$C" "${KC[@]}" token create --uses 100001
 try "a name that no cluster may have" refuses 2 'Bad_Name' "$C" "${KC[@]}" token create --name Bad_Name
 try "revoking what is not there" refuses 1 '"nosuch" not found' "$C" "${KC[@]}" token revoke nosuch
 try "approving who has not asked" refuses 1 '"nosuch" not found.*get joinrequests' "$C" "${KC[@]}" approve nosuch

@@ -12,6 +12,10 @@ fed_unit_test(agent_apply_test
     SOURCES ${agent_dir}/agent_apply_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
     LINK fed_agent fed_port_posix)
+fed_unit_test(agent_clash_test
+    SOURCES ${agent_dir}/agent_clash_test.c ${agent_dir}/agent_world.c
+        ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c
+    LINK fed_agent fed_port_posix)
 fed_unit_test(agent_guard_test
     SOURCES ${agent_dir}/agent_guard_test.c ${agent_dir}/agent_world.c
         ${agent_dir}/agent_world_hub.c ${agent_dir}/agent_world_kube.c

@@ -160,7 +160,7 @@ static void put_other(struct fed_buf *out, const struct world_object *o)
         fed_buf_printf(out, ",\"subresource\":\"%s\"", o->other_part);
     if (o->other_fields[0])
         fed_buf_printf(out, ",\"fieldsV1\":%s", o->other_fields);
-    fed_buf_printf(out, "}%s", o->fields[0] ? "," : "");
+    fed_buf_put_u8(out, '}');
 }
 
 static void put_as(struct fed_buf *out, const struct world_object *o, const char *kind)
@@ -184,8 +184,10 @@ static void put_as(struct fed_buf *out, const struct world_object *o, const char
     if (o->finalizers[0])
         fed_buf_printf(out, ",\"finalizers\":[%s]", o->finalizers);
     fed_buf_put_text(out, ",\"managedFields\":[");
-    if (o->other[0])
+    if (o->other[0] && !o->other_last)
         put_other(out, o);
+    if (o->other[0] && !o->other_last && o->fields[0])
+        fed_buf_put_u8(out, ',');
     if (o->fields[0] && o->twice)
         fed_buf_put_text(
             out, "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:old\":{}}},");
@@ -193,6 +195,10 @@ static void put_as(struct fed_buf *out, const struct world_object *o, const char
         fed_buf_printf(out,
             "{\"manager\":\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:%s\":{}}}",
             o->fields);
+    if (o->other[0] && o->other_last) {
+        fed_buf_put_text(out, o->fields[0] ? "," : "");
+        put_other(out, o);
+    }
     fed_buf_put_text(out, "]}");
     if (o->spec[0])
         fed_buf_printf(out, ",\"spec\":%s", o->spec);

@@ -212,6 +212,22 @@ static const struct rollout_case rollout_cases[] = {
         "rules {'waves':[" CANARY ",'approval':'Required'}]}\nrerule\nact retry\n"
         "= wave canary Done\n= b Released\nok b c d\n= phase Complete\n",
         false},
+    {"retry: aborted on its way back, it has the first wave's proof to give again",
+        "rules {'waves':[" CANARY "}," SHOPS "}]}\n" THREE
+        "begin B\nok a\nok b\nok c\n= B a b c d\nact undo\nok a\nact abort\n= phase Aborted\n"
+        "act retry\n= B a\n= wave canary Running\nok a\n= B a b c\nok b c\n= B a b c d\nok d\n"
+        "= phase Complete\n",
+        false},
+    {"retry: what was approved before it is approved anew",
+        "rules {'waves':[" SHOPS ",'approval':'Required'}]}\n"
+        "fleet b" SHOP " d\nadopt A\nbegin B\nok b\n= phase AwaitingApproval\nfleet c" SHOP "\n"
+        "act approve\n= phase Running\nact pause\nact retry\nok c\n= phase AwaitingApproval\n"
+        "= B b c\nact approve\n= B b d c\n",
+        false},
+    {"retry: all that failed at once, and the hub is killed in the midst of it",
+        "rules {}\n" THREE "begin B\nrefused all\n= phase Paused\nact retry\n= phase Running\n"
+        "= B a b c d\nok all\n= phase Complete\n",
+        false},
     {"retry with other rules: its waves from the first",
         "rules {'waves':[" CANARY "}]}\n" THREE "begin B\nrefused a\n= phase Paused\n"
         "rules {'waves':[{'name':'other','clusters':{'names':['d']}}]}\nrerule\nact retry\n"

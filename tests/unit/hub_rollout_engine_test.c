@@ -481,6 +481,53 @@ static void test_restarts_in_the_midst_of_a_step(void **state)
     world_step_max = 0;
 }
 
+static void fifty(const char *rules)
+{
+    world_init(&w, "4b6e6c1e-uid");
+    w.where = rules;
+    for (int i = 0; i < 50; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "c%d", i);
+        world_add(&w, name, "");
+    }
+    world_adopt(&w, 'A');
+    world_rules(&w, rules);
+    w.most = 0;
+    assert_int_equal(world_begin(&w, 'B'), FED_OK);
+}
+
+static void act_for_all(const char *action)
+{
+    char text[16];
+
+    w.most = 0;
+    snprintf(text, sizeof text, "%s", action);
+    act(text, true);
+    assert_int_equal(w.most, world_step_max);
+}
+
+/* Whatever begins, and whatever a person does: what one commit writes is bounded. */
+static void test_no_commit_is_long(void **state)
+{
+    (void)state;
+    world_step_max = 5;
+    fifty("{'waves':[{'name':'w','clusters':{'size':'100%'},'maxConcurrency':1}]}");
+    assert_int_equal(w.most, world_step_max);
+    world_fini(&w);
+    fifty("{}");
+    for (size_t i = 0; i < w.n; i++)
+        say(&w.at[i], "refused");
+    world_step(&w);
+    is_phase("Paused");
+    act_for_all("resume");
+    is_phase("Running");
+    act_for_all("retry");
+    act_for_all("undo");
+    world_fini(&w);
+    world_step_max = 0;
+}
+
 /* Each case again, with engines that give their clusters up wherever they may: nothing is seen of
  * it. */
 static void test_rest(void **state)
@@ -496,7 +543,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rules), cmocka_unit_test(test_peers),
         cmocka_unit_test(test_restarts), cmocka_unit_test(test_steps_that_are_cut),
-        cmocka_unit_test(test_restarts_in_the_midst_of_a_step), cmocka_unit_test(test_rest)};
+        cmocka_unit_test(test_restarts_in_the_midst_of_a_step),
+        cmocka_unit_test(test_no_commit_is_long), cmocka_unit_test(test_rest)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

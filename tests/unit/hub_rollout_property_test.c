@@ -1,8 +1,8 @@
 /* hub_rollout_property_test.c - random fleets, rules, illnesses, people and restarts; what must
  * hold is in hub_rollout_sim.c.
  *
- * SEEDS=N runs N fleets (default: as many as 16 seconds allow, and at most FLEETS), SEED=N just
- * that one with its events. Every 64th fleet is large (up to 10,000 clusters). */
+ * SEEDS=N runs N fleets (default: as many as 16 seconds allow, and at most FLEETS) from FROM (1)
+ * on, SEED=N just that one with its events. Every 64th fleet is large (up to 10,000 clusters). */
 #include "hub_rollout_sim.h"
 
 #include <setjmp.h>
@@ -283,7 +283,20 @@ static void forgive(struct sim *s)
     }
 }
 
-static void retried(struct sim *s, enum hub_rollout_phase phase)
+/* All of it, or a part before it was aborted. */
+static bool has_gone_back(struct sim *s, enum hub_rollout_phase phase)
+{
+    for (size_t i = 0; i < s->w.n; i++) {
+        struct hub_rollout_cluster_view view;
+
+        if (s->w.at[i].member && !world_view(&s->w, s->w.at[i].name, &view) &&
+            view.state >= HUB_ROLLOUT_RETURNING)
+            return true;
+    }
+    return phase == HUB_ROLLOUT_ROLLED_BACK;
+}
+
+static void retried(struct sim *s, size_t wave, bool anew)
 {
     for (size_t i = 0; i < s->w.n; i++) {
         struct hub_rollout_cluster_view view;
@@ -293,7 +306,8 @@ static void retried(struct sim *s, enum hub_rollout_phase phase)
         if (s->w.at[i].answer == s->from)
             s->clusters[i].touched = false;
     }
-    if (phase != HUB_ROLLOUT_ROLLED_BACK)
+    s->rules.waves[wave].approved = false;
+    if (!anew)
         return;
     memset(s->wave_start, 0, sizeof s->wave_start);
     for (size_t i = 0; i < SIM_WAVES_MAX; i++)
@@ -304,8 +318,10 @@ static void act(struct sim *s, enum hub_rollout_action action)
 {
     struct fed_diag diag = {""};
     struct hub_rollout_view view;
+    bool back;
 
     hub_rollout_view(s->w.r, &view);
+    back = has_gone_back(s, view.phase);
     if (hub_rollout_may(s->w.r, action, FED_SPAN_LIT(""), &diag))
         return;
     TRACE(s, "%s", hub_rollout_action_text(action));
@@ -320,7 +336,7 @@ static void act(struct sim *s, enum hub_rollout_action action)
         if (s->w.at[i].member) /* for some of them it did not matter where they are */
             world_reach(&s->w, &s->w.at[i]);
     if (action == HUB_ROLLOUT_RETRY)
-        retried(s, view.phase);
+        retried(s, view.wave, back);
     if (action == HUB_ROLLOUT_RESUME || action == HUB_ROLLOUT_RETRY)
         s->phase = HUB_ROLLOUT_RUNNING;
 }
@@ -573,6 +589,8 @@ static void test_fleets(void **state)
 {
     const char *only = getenv("SEED");
     const char *asked = getenv("SEEDS");
+    const char *from = getenv("FROM");
+    unsigned long first = from ? strtoul(from, NULL, 10) : 1;
     unsigned long n = asked ? strtoul(asked, NULL, 10) : FLEETS;
     time_t end = time(NULL) + SECONDS;
     unsigned long i = 0;
@@ -583,7 +601,7 @@ static void test_fleets(void **state)
         return;
     }
     for (; i < n && (asked || time(NULL) < end); i++)
-        one(i + 1, false);
+        one(first + i, false);
     print_message("%lu fleets, engines rested %zu times\n", i, rested);
 }
 

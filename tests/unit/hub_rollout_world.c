@@ -264,7 +264,11 @@ static void on_change(void *ctx, const struct hub_rollout_change *change)
 
 static void store(struct rollout_world *w)
 {
+    size_t before = w->writes;
+
     hub_rollout_each_changed(w->r, on_change, w);
+    if (w->writes - before > w->most)
+        w->most = w->writes - before;
     if (hub_rollout_record_changed(w->r)) {
         fed_buf_clear(&w->record);
         hub_rollout_record(w->r, &w->record);

@@ -42,6 +42,7 @@ struct rollout_world {
     struct fed_buf record;
     size_t n;
     size_t writes; /* rows */
+    size_t most;   /* of one commit */
     bool quiet;    /* no row is to be written */
     size_t rests;  /* how often its engine gave its clusters up */
     struct world_cluster *at;

@@ -118,6 +118,39 @@ static void test_an_object_made_anew_keeps_its_rollout_at_a_restart(void **state
     rollout_wait_have(r, "3 3 3");
 }
 
+/* Rows of a rollout that was superseded go behind the commit in which it was, and not with one that
+ * was refused. */
+static void test_rows_of_the_superseded(void **state)
+{
+    struct rollout_world *r = *state;
+    enum fed_err refused;
+    size_t rows;
+    struct hub_object_write write = {.expected = HUB_ANY_REVISION,
+        .ref = {fed_span_text(W_CONFIGMAPS), fed_span_text("ns"), fed_span_text("x")},
+        .bytes = FED_SPAN_LIT(
+            "{\"kind\":\"FederatedConfigMap\",\"metadata\":{\"name\":\"x\",\"namespace\":"
+            "\"ns\",\"uid\":\"u-x\",\"generation\":9},\"spec\":{\"template\":{\"data\":{\"k\":"
+            "\"3\"}},\"placement\":{\"clusterSelector\":{}}}}")};
+
+    begin(r);
+    rows = rollout_rows(r, "w/");
+    test_writes_refuse();
+    refused = hub_objects_commit(r->w.objects, &write, 1, NULL, 0, NULL, NULL);
+    test_writes_allow();
+    assert_int_not_equal(refused, FED_OK);
+    rollout_run(r, 500);
+    assert_int_equal(rollout_rows(r, "w/"), rows);
+    rollout_restart(r);
+    assert_string_equal(rollout_have(r), "2 1 1");
+    rollout_put(r, '3', "");
+    rollout_wait(r, R_NAME("2"), PHASE("AwaitingApproval"));
+    rollout_run(r, 500);
+    assert_int_equal(rollout_rows(r, "w/"), rows);
+    rollout_restart(r);
+    rollout_run(r, 100);
+    assert_string_equal(rollout_have(r), "3 1 1");
+}
+
 static void test_a_deletion_that_is_not_durable_keeps_the_rollout(void **state)
 {
     struct rollout_world *r = *state;
@@ -262,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_rows_that_cannot_be_read_change_nothing),
         CASE(test_an_object_made_anew_keeps_its_rollout_at_a_restart),
+        CASE(test_rows_of_the_superseded),
         CASE(test_a_deletion_that_is_not_durable_keeps_the_rollout),
         CASE(test_a_change_while_its_type_was_away_is_rolled_out),
         CASE(test_the_plan_is_waited_for),

@@ -100,24 +100,60 @@ static void test_a_type_that_comes_later(void **state)
     assert_string_equal(letters(r), "1 1 1");
 }
 
+static void commit(struct rollout_world *r, const char *resource, const char *ns, const char *name,
+    const char *text)
+{
+    struct hub_object_write write = {.expected = HUB_ANY_REVISION,
+        .ref = {fed_span_text(resource), fed_span_text(ns), fed_span_text(name)}};
+    char json[1024];
+
+    snprintf(json, sizeof json, "%s", text);
+    for (char *c = json; *c; c++)
+        *c = *c == '\'' ? '"' : *c;
+    write.bytes = fed_span_text(json);
+    assert_int_equal(hub_objects_commit(r->w.objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
+}
+
 /* Its first rollout is not durable: it is still new to everybody. */
 static void test_a_type_that_comes_and_the_disk_refuses(void **state)
 {
     struct rollout_world *r = *state;
-    struct hub_object_write write = {.expected = HUB_ANY_REVISION,
-        .ref = {fed_span_text(W_TYPES), fed_span_text(W_SYSTEM), fed_span_text("secrets")}};
-    char json[sizeof secrets_type];
 
-    memcpy(json, secrets_type, sizeof json);
-    for (char *c = json; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    write.bytes = fed_span_text(json);
     rollout_policy(r, "careful", ALL "," R_CANARY);
     put_secret(r, '1');
-    assert_int_equal(hub_objects_commit(r->w.objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
+    commit(r, W_TYPES, W_SYSTEM, "secrets", secrets_type);
     test_writes_refuse();
     rollout_run(r, 100);
     test_writes_allow();
+    rollout_wait(r, SECRET("1"), PHASE("AwaitingApproval"));
+    assert_string_equal(letters(r), "1 - -");
+}
+
+/* A hub that is killed right behind the commit of the type: the next one knows of the rollout. */
+static void test_a_type_that_comes_and_the_hub_is_killed(void **state)
+{
+    struct rollout_world *r = *state;
+
+    rollout_policy(r, "careful", ALL "," R_CANARY);
+    put_secret(r, '1');
+    commit(r, W_TYPES, W_SYSTEM, "secrets", secrets_type);
+    rollout_restart(r);
+    assert_string_equal(letters(r), "- - -");
+    rollout_wait(r, SECRET("1"), PHASE("AwaitingApproval"));
+    assert_string_equal(letters(r), "1 - -");
+}
+
+/* Whose replicas a scheduler spreads is new to every cluster, too. */
+static void test_a_type_that_comes_and_is_scaled(void **state)
+{
+    struct rollout_world *r = *state;
+
+    hub_world_put(&r->w, "replicaschedulingpreferences.scheduling.kubefed.io", "ns", "x",
+        "{'metadata':{'name':'x','namespace':'ns'},'spec':{'targetKind':'FederatedSecret',"
+        "'totalReplicas':3}}");
+    rollout_policy(r, "careful", ALL "," R_CANARY);
+    put_secret(r, '1');
+    put_type(r);
     rollout_wait(r, SECRET("1"), PHASE("AwaitingApproval"));
     assert_string_equal(letters(r), "1 - -");
 }
@@ -393,6 +429,8 @@ int main(void)
         CASE(test_a_cluster_that_is_deleted_before_its_turn),
         CASE(test_a_type_that_comes_later),
         CASE(test_a_type_that_comes_and_the_disk_refuses),
+        CASE(test_a_type_that_comes_and_the_hub_is_killed),
+        CASE(test_a_type_that_comes_and_is_scaled),
         CASE(test_a_type_that_goes_and_comes_again),
         CASE(test_a_type_that_comes_while_policies_conflict),
         CASE(test_a_type_that_comes_and_memory_is_out),

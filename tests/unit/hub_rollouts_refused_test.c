@@ -157,6 +157,56 @@ static void test_of_a_policy_that_could_not_be_taken_in(void **state)
     each_refused(&(struct way){"policy", WEB, "1 1", true});
 }
 
+/* ---- a step ---- */
+
+static bool is_rest_open(struct rollout_world *r)
+{
+    return strstr(rollout_shown(r, R_NAME("1")), "\"wave\":\"rest\"") != NULL;
+}
+
+/* The next wave is due, and some allocation of the step is refused. */
+static bool one_step(struct rollout_world *r, long after)
+{
+    const struct hub_object_ref x = {
+        fed_span_text(W_CONFIGMAPS), fed_span_text("ns"), fed_span_text("x")};
+    struct hub_gate_choice choice = {.tries = 0};
+    enum hub_gate_answer answer;
+
+    assert_int_equal(put_map(r, WEB, 1, '1'), FED_OK);
+    rollout_wait_have(r, "1 1 1");
+    rollout_policy(
+        r, "careful", "'selector':{},'waves':[{'name':'canary','clusters':{'names':['c1']}}]");
+    rollout_run(r, 5);
+    r->bad[0] = "Unhealthy";
+    assert_int_equal(put_map(r, WEB, 2, '2'), FED_OK);
+    rollout_wait(r, R_NAME("1"), "\"updated\":1");
+    r->bad[0] = NULL;
+    refuse(r, after);
+    for (int i = 0; i < 40 && !r->refused && !is_rest_open(r); i++)
+        rollout_run(r, 0);
+    r->refuse_after = -1;
+    answer = r->gates.choose(r->gates.ctx, &x, fed_span_text("c2"), NULL, &choice);
+    if (answer == HUB_GATE_LATEST && !is_rest_open(r))
+        fail_msg("allocation %ld refused: c2 is to have what is not stored", after);
+    rollout_restart(r);
+    rollout_wait_have(r, "2 2 2");
+    return r->refused;
+}
+
+/* Nobody gets what was decided and could not be stored. */
+static void test_of_a_step(void **state)
+{
+    long after = 0;
+    bool refused;
+
+    do {
+        rollout_world_open(state);
+        refused = one_step(*state, after++);
+        rollout_world_close(state);
+    } while (refused && after < MOST);
+    assert_true(after > 10 && after < MOST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_of_an_object_that_gets_the_label_with_it),
         cmocka_unit_test(test_of_a_new_object),
         cmocka_unit_test(test_of_a_policy_that_could_not_be_taken_in),
+        cmocka_unit_test(test_of_a_step),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,24 @@ static void test_who_governs(void **state)
     rollout_wait_have(r, "4 3 3");
 }
 
+/* At once: nobody has to look at all clusters for it. */
+static void test_a_hold_that_ends(void **state)
+{
+    struct rollout_world *r = *state;
+
+    begin(r, ALL ",'waves':[]");
+    hub_plan_hold(r->w.plan, fed_span_text("c2"), "quiet", fed_loop_unix_s(r->w.loop) + 3600);
+    rollout_put(r, '2', "");
+    rollout_wait_have(r, "2 1 2");
+    rollout_wait(r, R_NAME("1"), "\"held\":1");
+    r->silent[1] = true; /* and no report leads there */
+    rollout_run(r, 300);
+    hub_plan_hold(r->w.plan, fed_span_text("c2"), "", 0);
+    rollout_wait_have(r, "2 2 2");
+    r->silent[1] = false;
+    rollout_wait(r, R_NAME("1"), PHASE("Complete"));
+}
+
 static void test_policies_that_conflict_let_nothing_out(void **state)
 {
     struct rollout_world *r = *state;
@@ -586,6 +604,7 @@ int main(void)
         CASE(test_a_change_goes_wave_by_wave),
         CASE(test_a_new_object_comes_wave_by_wave),
         CASE(test_who_governs),
+        CASE(test_a_hold_that_ends),
         CASE(test_policies_that_conflict_let_nothing_out),
         CASE(test_a_conflict_that_ends_lets_the_change_out),
         CASE(test_a_policy_that_is_not_there_lets_nothing_out),

@@ -228,7 +228,11 @@ static void test_a_rollout_that_is_deleted(void **state)
     hub_world_remove(&r->w, R_ROLLOUTS, "ns", R_NAME("1"));
     rollout_wait_have(r, "2 2 2");
     rollout_put(r, '4', "");
-    rollout_wait(r, R_NAME("1"), "\"phase\":\"AwaitingApproval\"");
+    /* Not once more by that name: rows of the former one are still there. */
+    rollout_wait(r, R_NAME("2"), "\"phase\":\"AwaitingApproval\"");
+    assert_string_equal(rollout_have(r), "4 2 2");
+    rollout_restart(r);
+    rollout_run(r, 100);
     assert_string_equal(rollout_have(r), "4 2 2");
 }
 

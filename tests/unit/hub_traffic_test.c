@@ -431,6 +431,26 @@ static void test_quiet_window_holds_and_releases(void **state)
     assert_true(hub_world_revision(&w->hub, "c1") > before);
 }
 
+static uint64_t next_look_ms(struct world *w)
+{
+    return w->traffic->tick_ms - fed_loop_now_ms(w->hub.loop);
+}
+
+/* Its end is looked at when it comes, and no change of a cluster puts that off. */
+static void test_a_hold_ends_at_its_time(void **state)
+{
+    struct world *w = *state;
+
+    clock_s = MONDAY + 17 * HOUR - 60;
+    annotate(w, "c1", "{'fedlet.io/quiet-windows':'Mon-Fri 08:00-17:00'}");
+    assert_in_range(next_look_ms(w), 1, TRAFFIC_TICK_MS);
+    clock_s = MONDAY + 17 * HOUR - 2;
+    look(w);
+    assert_in_range(next_look_ms(w), 1, 2000 + TRAFFIC_ROUND_MS);
+    annotate(w, "c2", "{'fedlet.io/cordon':'true'}");
+    assert_in_range(next_look_ms(w), 1, 2000 + TRAFFIC_ROUND_MS);
+}
+
 static void test_cordon_holds_until_it_is_taken_away(void **state)
 {
     struct world *w = *state;
@@ -595,6 +615,7 @@ int main(void)
         CASE(test_a_day_of_one_cluster),
         CASE(test_counters),
         CASE(test_quiet_window_holds_and_releases),
+        CASE(test_a_hold_ends_at_its_time),
         CASE(test_cordon_holds_until_it_is_taken_away),
         CASE(test_what_waits_is_let_through),
         CASE(test_what_waited_is_let_go_after_a_start),

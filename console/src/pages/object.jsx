@@ -10,6 +10,7 @@ import { BASE, link, navigate, params, setParam } from '../router.js';
 import { rolloutLink, useRollouts } from '../rollouts.js';
 import { ask } from '../ui/dialog.jsx';
 import { Diff, Yaml } from '../ui/diff.jsx';
+import { Left } from '../ui/left.jsx';
 import { Card, Conditions, Empty, Facts, Labels, Loaded, Page, Table, Word } from '../ui/parts.jsx';
 import { useLoaded } from '../ui/use.js';
 
@@ -142,6 +143,7 @@ function Versions({ planned }) {
 function ObjectRollouts({ object }) {
   const rollouts = useRollouts(object.metadata.namespace);
   const own = (rollouts.data ?? []).filter((one) => one.spec.object.uid === object.metadata.uid);
+  if (own.length === 0 && rollouts.left) return <Left left={rollouts.left} what="rollouts" onMore={rollouts.onMore} />;
   if (own.length === 0) return <Empty>None: changes go to all of its clusters at once, unless a RolloutPolicy governs it.</Empty>;
   return (
     <ul class="rollouts">

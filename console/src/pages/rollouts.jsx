@@ -2,6 +2,7 @@ import { unixOf } from '../format.js';
 import { isOver, rolloutLink, useRollouts, waitsForPerson } from '../rollouts.js';
 import { mayAnywhere } from '../rights.js';
 import { params, setParam } from '../router.js';
+import { Left } from '../ui/left.jsx';
 import { Age, Loaded, Page, Table, Word } from '../ui/parts.jsx';
 import { partsText, WaveBar } from '../ui/wavebar.jsx';
 
@@ -57,6 +58,7 @@ export default function Rollouts() {
                 ]}
               />
               {rows.length > PAGE && <p class="note">The youngest {PAGE} of {rows.length}; narrow them down to see others.</p>}
+              <Left left={rollouts.left} what="rollouts" onMore={rollouts.onMore} />
             </>
           );
         }}

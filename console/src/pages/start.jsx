@@ -49,13 +49,24 @@ const orNone = (error) => {
   throw error;
 };
 
-/** Stores the policy, or only asks whether it could be. Whether it is a new one. */
+/** Stores the policy, or only asks whether it could be: { before: the one whose place it took, stored }. */
 async function storePolicy(policy, dryRun = '') {
   const { namespace, name } = policy.metadata;
   const before = await get(policyPath(namespace, name)).catch(orNone);
-  if (!before) await create(policyPath(namespace) + dryRun, policy);
-  else await replace(policyPath(namespace, name) + dryRun, withSpec(before, policy));
-  return !before;
+  const stored = before
+    ? await replace(policyPath(namespace, name) + dryRun, withSpec(before, policy))
+    : await create(policyPath(namespace) + dryRun, policy);
+  return { before, stored };
+}
+
+/** As it was before: a policy that governs nothing is not left behind, and one that was replaced has its rules again. */
+async function takeBack({ before, stored }) {
+  const path = policyPath(stored.metadata.namespace, stored.metadata.name);
+  const now = await get(path);
+  // What somebody else wrote meanwhile stays.
+  if (now.metadata.generation !== stored.metadata.generation) throw new Error('it was changed meanwhile');
+  if (before) await replace(path, withSpec(now, before));
+  else await remove(path);
 }
 
 /** As it is to be stored: over what was shown, and not over what somebody else wrote meanwhile. Status alone changes no generation. */
@@ -67,7 +78,7 @@ async function storeObject(object, path, dryRun = '') {
 
 /** What the hub says of a wish: whether it would take both objects, and its plan. */
 async function preview({ policy, object }, path, whom) {
-  const replaces = policy && !(await storePolicy(policy, '?dryRun=All'));
+  const replaces = policy && Boolean((await storePolicy(policy, '?dryRun=All')).before);
   await storeObject(object, path, '?dryRun=All');
   const status = await planObjects([object]);
   const planned = status.objects.find((one) => one.asked !== false);
@@ -104,9 +115,8 @@ async function start({ policy, object }, path) {
     const rollout = await madeOf(stored);
     navigate(rollout ? rolloutLink(rollout) : `${BASE}/rollouts`);
   } catch (error) {
-    // A policy that governs nothing is not left behind.
-    if (made) await remove(policyPath(policy.metadata.namespace, policy.metadata.name)).catch(() => undefined);
-    throw error;
+    const kept = made && (await takeBack(made).then(() => undefined, (why) => why));
+    throw kept ? new Error(`${error.message} The policy ${policy.metadata.name} stays as it was stored: ${kept.message}`) : error;
   }
 }
 

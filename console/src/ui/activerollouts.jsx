@@ -2,6 +2,7 @@ import { ago, plural, unixOf } from '../format.js';
 import { act, isOver, objectOf, rolloutLink, useRollouts } from '../rollouts.js';
 import { may } from '../rights.js';
 import { ask } from './dialog.jsx';
+import { Left } from './left.jsx';
 import { Empty, Loaded, Word } from './parts.jsx';
 import { WaveBar } from './wavebar.jsx';
 
@@ -43,10 +44,11 @@ export function ActiveRollouts() {
       {(all) => {
         const active = all.filter((one) => !isOver(one));
         const pausable = active.filter((one) => PAUSABLE.includes(one.status?.phase));
-        if (active.length === 0) return <Empty>None.</Empty>;
+        if (active.length === 0 && !rollouts.left) return <Empty>None.</Empty>;
         return (
           <>
-            <ul class="rollouts">{active.slice(0, 8).map((one) => <One key={one.metadata.uid} rollout={one} />)}</ul>
+            <Left left={rollouts.left} what="rollouts" onMore={rollouts.onMore} />
+            {active.length > 0 && <ul class="rollouts">{active.slice(0, 8).map((one) => <One key={one.metadata.uid} rollout={one} />)}</ul>}
             {maySteer && pausable.length > 0 && <button type="button" class="danger" onClick={() => pauseAll(pausable)}>Pause all …</button>}
           </>
         );

@@ -50,6 +50,13 @@ function paintAll(canvas, view, indices) {
   performance.measure('grid', { start: started, end: performance.now() });
 }
 
+/** What is seen moves along with the pointer, until it is painted where it then is. */
+function shift(canvas, over, dx = 0, dy = 0) {
+  const moves = dx !== 0 || dy !== 0;
+  for (const one of [canvas, over]) one.style.transform = moves ? `translate(${dx}px, ${dy}px)` : '';
+  canvas.parentElement.classList.toggle('moving', moves);
+}
+
 /** The width that there is, and the view as it was last painted, kept up with the fleet's changes. */
 function usePainted({ canvas, over, fleet, indices, surfaceOf, look }) {
   const view = useRef();
@@ -70,6 +77,7 @@ function usePainted({ canvas, over, fleet, indices, surfaceOf, look }) {
     view.current = { surface, look, colours: readColours(canvas.current, look) };
     paintAll(canvas.current, view.current, indices);
     view.current.over = prepare(over.current, sizeOf(surface));
+    shift(canvas.current, over.current);
     setPainted((n) => n + 1);
   }, [fleet, indices, surfaceOf, look, width, theme.value]);
 
@@ -89,8 +97,9 @@ function usePainted({ canvas, over, fleet, indices, surfaceOf, look }) {
  *   surfaceOf(width) where the cells are; look  how they are coloured; both change only when the picture does
  *   chosen   indices that are selected; onChoose(indices, 'replace', 'add' or 'toggle'), absent: nothing is selected here
  *   touch    whether a finger selects, and scrolls nothing; onKey(event, view, cursor) keys of the surface's own
+ *   onDrag(dx, dy) what is seen was dragged so far, and nothing is selected by pointer; whether it is painted elsewhere now
  */
-export function Cells({ fleet, indices, surfaceOf, look, label, chosen, onChoose, touch, onKey: ownKey, children }) {
+export function Cells({ fleet, indices, surfaceOf, look, label, chosen, onChoose, touch, onDrag, onKey: ownKey, children }) {
   const canvas = useRef();
   const over = useRef();
   const shown = useRef({}); // what lies over the cells
@@ -145,10 +154,20 @@ export function Cells({ fleet, indices, surfaceOf, look, label, chosen, onChoose
 
   // A render in the middle of a press must not end it: what follows the pointer asks for what is true by then.
   const present = useRef();
-  present.current = { onChoose, touch, point, choose, open };
+  present.current = { onChoose, onDrag, touch, point, choose, open };
 
   useEffect(() => followPointer(over.current, {
     brushes: (event) => Boolean(present.current.onChoose) && (event.pointerType !== 'touch' || present.current.touch),
+    drags: () => Boolean(present.current.onDrag),
+    drag(dx, dy) {
+      shown.current.dragged = dx !== 0 || dy !== 0;
+      present.current.point(undefined);
+      shift(canvas.current, over.current, dx, dy);
+    },
+    dragged(dx, dy) {
+      shown.current.dragged = false;
+      if (!present.current.onDrag?.(dx, dy)) shift(canvas.current, over.current);
+    },
     draw(rectangle) {
       shown.current.brush = rectangle;
       if (rectangle) present.current.point(undefined);
@@ -165,7 +184,7 @@ export function Cells({ fleet, indices, surfaceOf, look, label, chosen, onChoose
   }), []);
 
   function onMove(event) {
-    if (shown.current.brush) return;
+    if (shown.current.brush || shown.current.dragged) return;
     const found = find(event);
     if (found !== shown.current.cursor) point(found);
   }
@@ -212,7 +231,7 @@ export function Cells({ fleet, indices, surfaceOf, look, label, chosen, onChoose
       <canvas ref={canvas} aria-hidden="true" />
       <canvas
         ref={over}
-        class={`over ${touch ? 'touch' : ''}`}
+        class={`over ${onDrag ? 'drags' : touch ? 'touch' : ''}`}
         aria-hidden="true"
         onPointerMove={onMove}
         onPointerLeave={() => point(undefined)}

@@ -61,16 +61,19 @@ function ChooseRollout({ of }) {
   return (
     <Loaded of={rollouts} what="rollouts">
       {(all) => (
-        <label>
-          Rollout{' '}
-          <select value={of} onChange={(event) => setParam('of', event.target.value)}>
-            <option value="">choose one</option>
-            {all.map((one) => {
-              const name = `${one.metadata.namespace}/${one.metadata.name}`;
-              return <option key={one.metadata.uid} value={name}>{name}: {objectOf(one)}, {one.status?.phase}</option>;
-            })}
-          </select>
-        </label>
+        <>
+          <label>
+            Rollout{' '}
+            <select value={of} onChange={(event) => setParam('of', event.target.value)}>
+              <option value="">choose one</option>
+              {all.map((one) => {
+                const name = `${one.metadata.namespace}/${one.metadata.name}`;
+                return <option key={one.metadata.uid} value={name}>{name}: {objectOf(one)}, {one.status?.phase}</option>;
+              })}
+            </select>
+          </label>
+          <Left left={rollouts.left} what="rollouts" onMore={rollouts.onMore} />
+        </>
       )}
     </Loaded>
   );

@@ -1,7 +1,7 @@
 // Clusters where they are. Nothing is asked of anybody: the outline of the land comes with the page.
-import { useCallback, useMemo, useRef } from 'preact/hooks';
+import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
 import * as coast from 'virtual:coast';
-import { fit, NOWHERE, placesOf, readView, viewText, zoomed } from '../geo.js';
+import { fit, moved, NOWHERE, placesOf, readView, viewText, zoomed } from '../geo.js';
 import { stateLook } from '../looks.js';
 import { count, plural } from '../format.js';
 import { params, setParam } from '../router.js';
@@ -11,6 +11,8 @@ import { Empty } from './parts.jsx';
 
 const ZOOM = 2;
 const WHEEL = 1.2;
+const STEP = 0.25; // of what is seen, by key
+const ASIDE = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 function Missing({ places, indices }) {
   const missing = indices.filter((at) => places.how[at] === NOWHERE).length;
@@ -23,6 +25,7 @@ export default function FleetMap({ fleet, indices, height, look, chosen, ...rest
   const places = useMemo(() => placesOf(fleet), [fleet]);
   const states = useMemo(() => stateLook(fleet), [fleet]);
   const asked = params.value.get('at') ?? '';
+  const [drags, setDrags] = useState(false);
   const present = useRef();
   const surfaceOf = useCallback((width) => {
     const view = readView(asked) ?? fit(places, indices, width, height);
@@ -32,10 +35,21 @@ export default function FleetMap({ fleet, indices, height, look, chosen, ...rest
 
   const show = (view) => setParam('at', view ? viewText(view) : '');
   const zoom = (by, at) => present.current && show(zoomed(present.current.view, by, at));
+  function pan(dx, dy) {
+    const { view, width } = present.current;
+    const next = moved(view, dx, dy, width, height);
+    show(next);
+    return viewText(next) !== viewText(view);
+  }
   const toChosen = () => show(fit(places, chosen, present.current.width, height));
 
   function onKey(event, { surface }, cursor) {
     const at = cursor === undefined ? undefined : surface.placeOf(surface.x[cursor], surface.y[cursor]);
+    const aside = ASIDE[event.key];
+    if (aside && event.ctrlKey) {
+      pan(aside[0] * STEP * surface.width, aside[1] * STEP * surface.height);
+      return true;
+    }
     if (event.ctrlKey || event.metaKey) return false;
     if (event.key === '+' || event.key === '=') zoom(1 / ZOOM, at);
     else if (event.key === '-') zoom(ZOOM, at);
@@ -59,13 +73,14 @@ export default function FleetMap({ fleet, indices, height, look, chosen, ...rest
         <button type="button" onClick={() => zoom(1 / ZOOM)} aria-keyshortcuts="+">Nearer</button>
         <button type="button" onClick={() => zoom(ZOOM)} aria-keyshortcuts="-">Farther</button>
         <button type="button" onClick={() => show(undefined)} aria-keyshortcuts="0">All</button>
+        <button type="button" aria-pressed={drags} aria-keyshortcuts="Control+ArrowLeft Control+ArrowRight Control+ArrowUp Control+ArrowDown" onClick={() => setDrags(!drags)}>Move by dragging</button>
         <button type="button" disabled={!chosen?.length} onClick={toChosen}>To the selection</button>
         <span class="note">
           <Missing places={places} indices={indices} />
           {count(places.here)} with coordinates; others are about where their zone or region is. Land: Natural Earth.
         </span>
       </div>
-      <Cells fleet={fleet} indices={indices} surfaceOf={surfaceOf} look={look ?? states} chosen={chosen} onKey={onKey} {...rest} />
+      <Cells fleet={fleet} indices={indices} surfaceOf={surfaceOf} look={look ?? states} chosen={chosen} onKey={onKey} onDrag={drags ? pan : undefined} {...rest} />
     </div>
   );
 }

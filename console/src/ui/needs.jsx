@@ -52,6 +52,7 @@ export function NeedsYou() {
   const rollouts = useRollouts();
   const needs = [
     ...rolloutNeeds(rollouts.data ?? []),
+    ...(rollouts.left ? [{ state: 'waiting', text: `${plural(rollouts.left, 'more rollout')} that were not looked at`, href: '/console/rollouts' }] : []),
     ...joinNeeds(requests.data),
     ...clusterNeeds(fleet.value),
     ...certificateNeeds(about.data),

@@ -138,6 +138,20 @@ export async function start({ page }) {
   await page.locator('main > p .state', { hasText: 'AwaitingApproval' }).waitFor();
 }
 
+/** The hub takes the policy and then not the object: the policy that was replaced has its rules again, and why is said. */
+export async function startRefused({ page }) {
+  await page.route(/\/federatedconfigmaps\/menu$/, (route) =>
+    (route.request().method() === 'PUT' ? route.fulfill({ status: 500, json: { message: 'the disk is full' } }) : route.fallback()));
+  await go(page, `/rollouts/start?sel=shop-000009*10&of=${MENU}`);
+  await page.locator('input[name=value]').fill('carrot');
+  await plan(page, /^A policy of that name is there/);
+  await page.getByRole('button', { name: 'Start …' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.locator('[name=typed]').fill('menu');
+  await dialog.locator('button[type=submit]:not([disabled])').click();
+  await dialog.getByRole('alert').getByText('the disk is full').waitFor();
+}
+
 /** Who writes templates and no policies changes the selection alone, by the policy that governs the object. */
 export async function startAsAuthor({ page }) {
   await signInByToken(page, process.env.TOKEN);
@@ -218,6 +232,30 @@ export async function map({ page }) {
   await drag(page, { x: left + 2, y: top + height / 2 }, { x: left + width / 3, y: top + height - 2 });
   await selected(page, /^1 cluster selected$/);
   check(selectionOf(page) === 'shop-000000', `the south-west is ${selectionOf(page)}`);
+  await mapMoves(page);
+}
+
+const viewOf = (page) => new URL(page.url()).searchParams.get('at')?.split('_').map(Number);
+
+/** By dragging, when it is told to, and by Ctrl and arrows; nothing is selected by that. */
+async function mapMoves(page) {
+  const { left, top, width, height } = await corners(page);
+  const middle = { x: left + width / 2, y: top + height / 2 };
+  await page.getByRole('button', { name: 'Nearer', exact: true }).click();
+  await page.waitForURL(/at=/);
+  const [, before, span] = viewOf(page);
+  await page.getByRole('button', { name: 'Move by dragging' }).click();
+  await drag(page, middle, { x: middle.x + 100, y: middle.y });
+  await page.waitForURL(() => viewOf(page)[1] !== before);
+  const [, dragged] = viewOf(page);
+  check(Math.abs(before - dragged - (100 / width) * span) < 0.02 * span, `dragged from ${before} to ${dragged} of ${span}`);
+  await tabTo(page, /^Fleet\. Arrow keys/);
+  await page.keyboard.press('Control+ArrowRight');
+  await page.waitForURL(() => viewOf(page)[1] !== dragged);
+  const [, stepped] = viewOf(page);
+  check(Math.abs(stepped - dragged - span / 4) < 0.02 * span, `by key from ${dragged} to ${stepped} of ${span}`);
+  check(selectionOf(page) === 'shop-000000', `moving selected ${selectionOf(page)}`);
+  check((await page.locator('.grid.moving').count()) === 0, 'the picture is still moved aside');
 }
 
 /** All of a selection at once. */

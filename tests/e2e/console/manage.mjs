@@ -182,6 +182,28 @@ export async function many({ page }) {
   check((await page.getByRole('cell', { name: /^many-\d\/many-\d+$/ }).count()) === 510, 'not all policies are shown');
 }
 
+/** More rollouts than one page of the list: those that wait are found on the last page, and what is not looked at is said. */
+export async function manyRollouts({ page }) {
+  const one = (n) => ({
+    metadata: { namespace: 'far', name: `far-${n}`, uid: `far-${n}`, creationTimestamp: '2020-01-01T00:00:00Z' },
+    spec: { number: 1, object: { kind: 'FederatedConfigMap', name: 'far', uid: 'far' }, policy: 'careful', rules: {} },
+    status: { phase: n === 9 ? 'Paused' : 'Complete' },
+  });
+  await page.route(/\/v1alpha1\/rollouts\?limit=500/, (route) => {
+    const at = Number(new URL(route.request().url()).searchParams.get('continue') ?? 0);
+    return route.fulfill({ json: { items: [one(at)], metadata: { continue: `${at + 1}`, remainingItemCount: 1000 - at } } });
+  });
+  await go(page, '/');
+  await page.getByRole('link', { name: /far\/far-9: Paused/ }).waitFor();
+  await page.getByRole('link', { name: /991 more rollouts that were not looked at/ }).waitFor();
+  await go(page, '/rollouts');
+  await page.getByText('991 more rollouts were not looked at.').waitFor();
+  await tabTo(page, /^Look at more$/);
+  await page.keyboard.press('Enter');
+  await page.getByText('981 more rollouts were not looked at.').waitFor();
+  await page.getByRole('link', { name: 'far/far-19' }).waitFor();
+}
+
 export async function verify({ page }) {
   await go(page, '/audit');
   await tabTo(page, /^Verify the chain$/);
