@@ -227,7 +227,7 @@ def main():
     for thread in late:
         thread.until = int(mark["metadata"]["resourceVersion"])
     for thread in late:
-        thread.join(60)
+        thread.join(180)
         if thread.is_alive():
             complaints.add(f"lost: a late watcher never came to {thread.until}, it is at {thread.version}")
     items = {item["metadata"]["name"]: state_of(item) for item in listing(hub)["items"]

@@ -42,7 +42,7 @@ late_by_time() { # at the least, 10 s; read at a version that something was writ
     at_version "$version" >"$WORK/past.json"
     if grep -q '"name":"after"' "$WORK/past.json"; then return 1; fi
     wait_for 30 "the past to be forgotten" fails any 'too old' at_version "$version"
-    at_version "$(version_now)" | grep -q '"name":"after"'
+    says '"name":"after"' at_version "$(version_now)"
 }
 
 must "a hub that keeps $KIB KiB of history starts" hub_start --history-kib "$KIB"

@@ -246,9 +246,9 @@ def main():
         "POST", mark, {"metadata": {"name": mark}, "data": {"a": "1", "b": "1"}})
     if status != 201:
         complaints.add(f"lost: the last write was answered {status}")
-    until = time.time() + 20
+    until = time.monotonic() + 60
     while status == 201 and any(not w.events or w.events[-1][2] != mark for w in watchers):
-        if time.time() > until or any(w.ended for w in watchers):
+        if time.monotonic() > until or any(w.ended for w in watchers):
             complaints.add("missed: a watcher never told of the last change")
             break
         time.sleep(0.02)

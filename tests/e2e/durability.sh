@@ -38,7 +38,7 @@ admin_files() {
             >"$WORK/${pair#*:}"
     done
 }
-version_now() { ask "$CM" | head -1 | python3 -c 'import json,sys; print(json.load(sys.stdin)["metadata"]["resourceVersion"])'; }
+version_now() { ask "$CM" | sed -n 1p | python3 -c 'import json,sys; print(json.load(sys.stdin)["metadata"]["resourceVersion"])'; }
 verified() { "$BIN/fedhub" verify --data-dir "$FLEET/hub"; }
 
 # ---- killed again and again ----
@@ -73,8 +73,7 @@ refused_507() {
     local out
     out=$(ask "$CM" -X POST -H 'Content-Type: application/json' -d "{\"metadata\":{\"name\":\"probe-$RANDOM$RANDOM\"},\"data\":{\"k\":\"$(head -c 60000 /dev/zero | tr '\0' x)\"}}")
     [ "$(tail -1 <<<"$out")" = 507 ] || { cut -c1-300 <<<"$out"; return 1; }
-    grep -q '"reason":"InsufficientStorage"' <<<"$out"
-    grep -q 'free some space' <<<"$out"
+    grep -q '"reason":"InsufficientStorage"' <<<"$out" && grep -q 'free some space' <<<"$out"
 }
 taken() {
     local out
@@ -173,9 +172,9 @@ backed_up() {
     judge_start backup
     for n in 1 2 3; do
         ask "$CM" -X POST -H 'Content-Type: application/json' -d "{\"metadata\":{\"name\":\"steady-$n\"},\"data\":{\"n\":\"$n\"}}" \
-            | tail -1 | grep -q 201
+            | tail -1 | grep 201
     done
-    ask "$CM" | head -1 >"$WORK/before.json"
+    ask "$CM" | sed -n 1p >"$WORK/before.json"
     "$BIN/fedhub" backup --data-dir "$FLEET/hub" "$WORK/copy.db"
     judge_end backup
     version_now >"$WORK/version.lost"
@@ -189,7 +188,7 @@ backed_up() {
     mv "$FLEET/hub.other" "$FLEET/hub"
     verified
     hub_start
-    ask "$CM" | head -1 >"$WORK/after.json"
+    ask "$CM" | sed -n 1p >"$WORK/after.json"
     backup_holds
 }
 old_versions_are_refused() {

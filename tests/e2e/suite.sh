@@ -150,11 +150,12 @@ never() {
 # has_ended PID: whoever it was, also when nobody has waited for it.
 has_ended() { ! process_alive "$1"; }
 
-# established hubctl|memberctl [CLUSTER] CRD: until it is. `kubectl wait` gives up at once on a definition that is so new that the
-# API server has not written conditions yet.
+# established hubctl|memberctl [CLUSTER] CRD: until it is, and is served, which takes a moment more. `kubectl wait` gives up at once
+# on a definition that is so new that the API server has not written conditions yet.
 established() {
     local name=${*: -1}
     soon 60 True "${@:1:$#-1}" get crd "$name" -o 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
+    wait_for 60 "$name to be served" "${@:1:$#-1}" get "$name"
 }
 
 hub_jsonpath() { # hub_jsonpath NAMESPACE RESOURCE NAME PATH

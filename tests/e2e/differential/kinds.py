@@ -104,7 +104,7 @@ def served(pair):
                 "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", one)):
             if answer.code not in (201, 409):
                 raise RuntimeError("%s refuses a CRD: %d %s" % (side.title, answer.code, answer.text[:500]))
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     # A kube-apiserver publishes the schemas of new kinds some time after the kinds themselves.
     for path, words in ((THINGS % "default", ""), (GADGETS, ""),
                         ("/openapi/v3/apis/%s/v1" % GROUP, ".Thing"), ("/openapi/v3/apis/%s/v1" % GROUP, ".Gadget")):

@@ -10,7 +10,7 @@ import time
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-SERVED_S = 60
+SERVED_S = 120
 
 
 def lines(folder, name):

@@ -114,10 +114,10 @@ CASES = {
                "delete thing t --force --grace-period=0", "create -f - < final", "delete thing f --wait=false", "delete thing f --timeout=1s", "get thing f -o yaml",
                "patch thing f --type=merge -p '{\"metadata\":{\"finalizers\":null}}'", "get thing f", "create -f - < list", "delete -f - < list", "delete cm none", "delete nope x",
                "create -f - < thing", "delete thing t -o name", "delete --raw /apis/diff.example.com/v1/namespaces/NS/things/none", "delete things --field-selector metadata.name=q"],
-    "wait": ["create -f - < thing", "wait thing t --for=jsonpath={.spec.image}=one --timeout=5s", "wait thing t --for=condition=Ready --timeout=1s",
+    "wait": ["create -f - < thing", "wait thing t --for=jsonpath={.spec.image}=one --timeout=30s", "wait thing t --for=condition=Ready --timeout=1s",
              "patch thing t --type=merge --subresource=status -p '{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}'",
-             "wait thing t --for=condition=Ready --timeout=5s", "wait thing none --for=condition=Ready --timeout=1s", "wait thing t --for=delete --timeout=1s",
-             "wait thing none --for=delete --timeout=1s", "wait things --all --for=jsonpath={.metadata.name}=t --timeout=5s", "wait thing t --for=create --timeout=5s"],
+             "wait thing t --for=condition=Ready --timeout=30s", "wait thing none --for=condition=Ready --timeout=1s", "wait thing t --for=delete --timeout=1s",
+             "wait thing none --for=delete --timeout=1s", "wait things --all --for=jsonpath={.metadata.name}=t --timeout=30s", "wait thing t --for=create --timeout=30s"],
     "explain": ["explain thing", "explain thing.spec", "explain thing.spec.items", "explain thing.spec.items.inner", "explain thing --recursive", "explain thing.nope",
                 "explain nope", "explain gadget.spec", "explain thing.metadata.labels", "explain thing.spec.free", "explain thing.spec.ports.target",
                 "explain thing.spec.labels", "explain thing.status.conditions", "explain thing --output=plaintext-openapiv2"],
@@ -204,7 +204,7 @@ class Kubectl:
             words += ["-n", ns]
         process = subprocess.run(
             self.command + ["--kubeconfig", self.side.kubeconfig, "--cache-dir", os.path.join(self.folder, "cache")] + words,
-            input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True, timeout=60, env=environment,
+            input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True, text=True, timeout=180, env=environment,
             cwd=self.folder, check=False)
         stdout = self.plain(process.stdout)
         if words[0] in ("label", "annotate") and "--list" in words:  # kubectl walks a Go map

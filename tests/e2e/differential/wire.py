@@ -889,7 +889,7 @@ def schema_errors(x, ns):
 
 def both_show(x, path, wanted):
     """A kube-apiserver serves a changed definition a little later."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while not all(wanted(answer) for answer in x.quietly("GET", path)):
         if time.monotonic() > end:
             raise ValueError("%s is not what both come to show" % path)
