@@ -365,6 +365,24 @@ case_finalizer() {
     gone 20 memberctl edge -n shop get configmap c01
     gone 30 hubctl -n shop get federatedconfigmap c01
 }
+gadgets() { # gadgets BOOL: whether the member serves them as v1, too
+    local any='{openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}'
+    printf -- '---\n{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: gadgets.example.com}, spec: {group: example.com, scope: Namespaced, names: {plural: gadgets, singular: gadget, kind: Gadget}, versions: [{name: v1, served: %s, storage: true, schema: %s}, {name: v2, served: true, storage: false, schema: %s}]}}\n' \
+        "$1" "$any" "$any" | memberctl edge apply -f -
+}
+gadget_versions() { memberctl edge get --raw /apis/example.com | tr -d ' \n' | grep -o '"groupVersion":"[^"]*"' | sort -u | wc -l; }
+case_version_not_served() {
+    example_crd gadgets Gadget | hubctl apply -f -
+    hubctl wait --for=condition=Established --timeout=90s crd/gadgets.example.com
+    fedctl enable gadgets.example.com
+    gadgets true
+    federated FederatedGadget shop g '{spec: {a: 1}}' "$EVERYWHERE" | hubctl apply -f -
+    soon 60 g memberctl edge -n shop get gadgets.v2.example.com -o 'jsonpath={.items[*].metadata.name}'
+    gadgets false
+    soon 60 1 gadget_versions
+    hubctl -n shop delete federatedgadget g --wait=true --timeout=90s
+    is '' memberctl edge -n shop get gadgets.v2.example.com -o name
+}
 finalizer_named() { says 'example.com/slow' cluster_word shop federatedconfigmap c01 edge message; }
 case_orphan_and_stray() {
     # Let go of on request: nobody is asked, as nothing is removed.
@@ -407,6 +425,7 @@ try "a hub that went back without a new epoch" case_hub_goes_back
 try "a new epoch removes nothing" case_new_epoch
 try "a policy's removals are asked for, too" case_policy
 try "a finalizer that hangs is named and left" case_finalizer
+try "a kind that the member serves by another version by now" case_version_not_served
 try "orphaning and strays" case_orphan_and_stray
 try "fedlet leave is an order" case_leave
 suite_end
