@@ -62,7 +62,7 @@ struct rollout_slot {
     bool forgiven; /* its failure does not count: a person went on all the same; or it is about
                       to fail, and was healthy in a rollout that is complete */
     bool again;    /* retried: it is told so with its next turn */
-    bool pinned;   /* of a wave by size that has begun */
+    bool pinned;   /* of a wave by size that has begun; or it was given `from`, which is `to` */
     bool told;     /* its labels are known */
     bool heard;    /* in reach since the engine was made */
     bool gone;

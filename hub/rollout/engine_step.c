@@ -389,6 +389,7 @@ static void release(struct hub_rollout *r, struct rollout_slot *slot)
     slot->previous = slot->version; /* which is never taken back from who has it */
     if (!has) {
         slot->touched = r->to != r->from;
+        slot->pinned = slot->pinned || !slot->touched; /* in the wave that it had its turn in */
         rollout_give(r, slot, r->to);
     }
     if (slot->again)

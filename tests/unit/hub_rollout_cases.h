@@ -366,6 +366,12 @@ static const struct rollout_case rollout_cases[] = {
         "rules {'waves':[" CANARY "}," SHOPS "}]}\n" THREE "begin B\nlabel d " SHOP
         "\nlabel b {}\nok a\n= B a c d\nlabel c {}\nok c d\n= B a b c d\n",
         false},
+    {"labels: nor whoever was given back what was before, in the wave of its turn",
+        "rules {'waves':[" SHOPS ",'soak':'10m'}]}\nfleet a" SHOP " b\nadopt A\nbegin B\nok a\n"
+        "begin A\n= B none\n= phase Running\nlabel a {}\nok a\nrestart\nok a\n= wave shops "
+        "Soaking\nwait 10m\n"
+        "ok b\n= phase Complete\n",
+        false},
     {"a new change supersedes: whoever has the one between keeps it until its turn",
         "rules {'waves':[" CANARY "}," SHOPS "}]}\n" THREE
         "begin B\nok a\n= B a b c\nbegin C\n= C a\n= B b c\n= A d\nok a\n= C a b c\nok b c\n"
