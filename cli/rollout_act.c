@@ -126,6 +126,7 @@ static enum fed_err patch(struct acting *a)
     struct fed_json *metadata = body ? fed_json_ensure_object(cli->doc, body, "metadata") : NULL;
     struct fed_json *annotations =
         metadata ? fed_json_ensure_object(cli->doc, metadata, "annotations") : NULL;
+    struct fed_span uid = fed_json_string(fed_json_find(a->rollout, "metadata.uid"));
     enum fed_err err = annotations ? put_action(a, annotations) : FED_ERR_NOMEM;
     struct fed_buf path;
     struct fed_buf text;
@@ -133,6 +134,8 @@ static enum fed_err patch(struct acting *a)
     fed_buf_init(&path, cli->mem, 2048);
     fed_buf_init(&text, cli->mem, 1u << 16);
     rollout_put_path(a->rollout, &path);
+    if (!err) /* the one that was looked at: a later one may have its name */
+        err = fed_json_set_string(cli->doc, metadata, "uid", uid);
     if (!err)
         err = fed_json_put(&text, body);
     if (!err)

@@ -60,5 +60,7 @@ export function act(rollout, action, { wave, reason, dryRun } = {}) {
   const path = rolloutPath(rollout.metadata.namespace, rollout.metadata.name);
   const annotations = { 'fedlet.io/action': wave ? `${action}:${wave}` : action };
   if (reason) annotations['fedlet.io/reason'] = reason;
-  return merge(dryRun ? `${path}?dryRun=All` : path, { metadata: { annotations } });
+  // The one that was looked at: a later one may have its name.
+  const { uid } = rollout.metadata;
+  return merge(dryRun ? `${path}?dryRun=All` : path, { metadata: { uid, annotations } });
 }

@@ -453,6 +453,9 @@ case_kubectl() {
     fails any 'one of pause, resume' hubctl -n bykubectl annotate rollout federatedconfigmap-web-1 fedlet.io/action=nonsense
     fails any 'not paused' hubctl -n bykubectl annotate rollout federatedconfigmap-web-1 fedlet.io/action=resume
     fails any 'wave|other' hubctl -n bykubectl annotate rollout federatedconfigmap-web-1 fedlet.io/action=approve:other
+    # As fedctl and the console do: the one that was looked at, and no later one of its name.
+    fails any 'uid' hubctl -n bykubectl patch rollout federatedconfigmap-web-1 --type merge \
+        -p '{"metadata":{"uid":"another","annotations":{"fedlet.io/action":"approve"}}}'
     fails any '' hubctl -n bykubectl patch rollout federatedconfigmap-web-1 --type merge -p '{"spec":{"policy":"other"}}'
     fails any '' hubctl -n bykubectl patch rollout federatedconfigmap-web-1 --type merge --subresource status -p '{"status":{"phase":"Complete"}}'
     hubctl -n bykubectl annotate rollout federatedconfigmap-web-1 fedlet.io/action=approve fedlet.io/reason='by kubectl'

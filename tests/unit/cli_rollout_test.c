@@ -190,7 +190,8 @@ static int call(const char *name, const char *words, const struct step *steps)
 
 /* ---- Rollouts ---- */
 
-#define META(name) "\"metadata\":{\"name\":\"" name "\",\"namespace\":\"shop\"}"
+#define META(name)                                                                                 \
+    "\"metadata\":{\"name\":\"" name "\",\"namespace\":\"shop\",\"uid\":\"u-" name "\"}"
 #define OBJECT "\"object\":{\"kind\":\"FederatedDeployment\",\"name\":\"web\"}"
 #define ROLLOUT(name, number, status)                                                              \
     "{" META(name) ",\"spec\":{" OBJECT ",\"number\":" number                                      \
@@ -378,7 +379,7 @@ static void test_actions(void **state)
         snprintf(want, sizeof want,
             "PATCH /apis/fedlet.io/v1alpha1/namespaces/shop/rollouts/web-5 "
             "{\"metadata\":{\"annotations\":{\"fedlet.io/action\":\"%s\",\"fedlet.io/reason\":"
-            "\"so\"}}}\n",
+            "\"so\"},\"uid\":\"u-web-5\"}}\n",
             verbs[i][1]);
         assert_non_null(strstr(asked, want));
         snprintf(want, sizeof want, "rollout.fedlet.io/web-5 of FederatedDeployment shop/web %s\n",
