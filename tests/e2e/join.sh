@@ -264,7 +264,7 @@ case_token_list() {
     { hubctl -n $SYSTEM get jointoken "$id" -o yaml; fedctl token list -o json; hubctl get jointokens -A -o yaml; } >"$WORK/tokens"
     grep -q "$id" "$WORK/tokens"
     ! grep -qF -e "${token#fedlet1.}" -e "$(edit_token "$token" print=secret)" "$WORK/tokens" || return 1
-    fails 1 'spec.ttl' fedctl token create --ttl forever
+    fails 2 'takes a duration from 1s' fedctl token create --ttl forever
     fails any 'uses' fedctl token create --uses 0
     fails 2 'approve' fedctl token create --approve perhaps
 }

@@ -177,7 +177,7 @@ size_t sim_hub_consent(struct sim *sim)
     for (unsigned i = 0; i < SIM_AGENTS; i++) {
         struct sim_agent *agent = &sim->agents[i];
         struct hub_plan_consent consent;
-        char id[16];
+        char id[64];
 
         if (!hub_plan_consent(sim->plan, fed_span_text(agent->name), &consent))
             continue;

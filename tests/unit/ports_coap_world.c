@@ -80,6 +80,7 @@ static void hub_alive(void *ctx, struct fed_link_session *session)
 
     (void)session;
     w->alive++;
+    wake(w);
 }
 
 static void hub_request(void *ctx, struct fed_link_session *session,
