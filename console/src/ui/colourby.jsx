@@ -9,6 +9,7 @@ import { countClasses, metricLook, metricOf, METRICS } from '../metrics.js';
 import { objectOf, ROLLOUTS, useRollouts } from '../rollouts.js';
 import { params, setParam } from '../router.js';
 import { ChooseObject, loadObject } from './chooseobject.jsx';
+import { Left } from './left.jsx';
 import { Loaded } from './parts.jsx';
 import { useLoaded } from './use.js';
 

@@ -210,6 +210,8 @@ try {
   check(at.trouble.length === 0, at.trouble.join('\n'));
 } catch (error) {
   console.error(error.stack);
+  // What it waited for in vain may be owed to one of these.
+  for (const one of at.trouble.filter((text) => !error.message.includes(text))) console.error(one);
   if (SHOTS) {
     mkdirSync(SHOTS, { recursive: true });
     await at.page.screenshot({ path: `${SHOTS}/failed-${name}.png` }).catch(() => undefined);
