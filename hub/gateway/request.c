@@ -105,7 +105,6 @@ static void serve_join(const struct call *call)
     struct fed_join_request *asked = fed_alloc_zero(call->gateway->mem, sizeof *asked);
     struct fed_join_answer *given = fed_alloc_zero(call->gateway->mem, sizeof *given);
     struct fed_diag diag = {""};
-    bool decides = false;
     struct fed_buf body;
     enum fed_err err = asked && given ? FED_OK : FED_ERR_NOMEM;
 
@@ -113,8 +112,8 @@ static void serve_join(const struct call *call)
     if (!err)
         err = fed_join_request_parse(call->request->payload, asked, &diag);
     if (!err)
-        err = hub_identity_join(call->gateway->identity, fed_span_text(call->session->name), asked,
-            given, &decides, &diag);
+        err = hub_identity_join(
+            call->gateway->identity, fed_span_text(call->session->name), asked, given, &diag);
     if (!err)
         err = fed_join_answer_put(&body, given);
     if ((err == FED_ERR_FORBIDDEN || err == FED_ERR_CONFLICT || err == FED_ERR_BUSY) &&
@@ -122,7 +121,7 @@ static void serve_join(const struct call *call)
         fed_log(call->gateway->log, FED_LOG_WARN, "gateway: a join with token %s was refused: %s",
             asked->token_id, diag.text);
     /* With a token in hand it was decided which machine is the cluster's. */
-    if (!err && given->approved && decides)
+    if (!err && given->approved)
         gateway_mark_open_to_all(call->gateway, fed_span_text(given->cluster));
     if (err)
         answer_err(call, err, &diag);

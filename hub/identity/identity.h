@@ -80,12 +80,9 @@ FED_MUST_USE enum fed_err hub_identity_psk(
  * FED_ERR_INVALID, FED_ERR_BUSY (too many wrong proofs, or a change at the same moment: try later),
  * each with diag for the agent's user. Repeating it with the same key and name is answered again
  * and costs no use, also when the token is used up or has ended: an answer may be lost. Approval
- * creates the KubeFedCluster. *decides (may be NULL): somebody decided, by a token that counts or
- * by approving the request, that it is this machine which is the cluster; a repetition with a token
- * that counts no more, by a cluster that came with its certificate already, decides nothing. */
+ * creates the KubeFedCluster. */
 FED_MUST_USE enum fed_err hub_identity_join(struct hub_identity *identity, struct fed_span token_id,
-    const struct fed_join_request *request, struct fed_join_answer *answer, bool *decides,
-    struct fed_diag *diag);
+    const struct fed_join_request *request, struct fed_join_answer *answer, struct fed_diag *diag);
 /* The cluster that a client certificate speaks for: chains to our CA is checked already; here O,
  * registration and that its key is the one recorded for the cluster. FED_ERR_FORBIDDEN with diag.
  */

@@ -21,7 +21,6 @@ struct join {
     struct identity_record request;
     struct identity_record cluster;
     bool same_key; /* the stored request is for the key that asks */
-    bool decides;  /* as told to whoever called */
 };
 
 /* ---- the proof ---- */
@@ -360,18 +359,6 @@ enum fed_err identity_approve(struct hub_identity *identity, struct identity_rec
 
 /* ---- the whole ---- */
 
-/* Who kept the text of a token that was used, as a script for new machines does, has no say in
- * which of two copies is the cluster. */
-static bool is_decision(const struct join *j)
-{
-    struct fed_diag ignored = {""};
-    struct join tried = *j;
-
-    tried.diag = &ignored;
-    return !check_token_counts(&tried) ||
-           identity_record_text(&j->request, "status.certificateInUse").len == 0;
-}
-
 static enum fed_err decide(struct join *j, struct fed_span session_token)
 {
     bool approved;
@@ -385,7 +372,6 @@ static enum fed_err decide(struct join *j, struct fed_span session_token)
         err = check_bound_name(j);
     if (err)
         return err;
-    j->decides = is_decision(j);
     if (was_answered(j, &approved))
         return approved ? answer_approved(j) : answer_pending(j);
     err = check_not_denied(j);
@@ -397,8 +383,7 @@ static enum fed_err decide(struct join *j, struct fed_span session_token)
 }
 
 enum fed_err hub_identity_join(struct hub_identity *identity, struct fed_span token_id,
-    const struct fed_join_request *request, struct fed_join_answer *answer, bool *decides,
-    struct fed_diag *diag)
+    const struct fed_join_request *request, struct fed_join_answer *answer, struct fed_diag *diag)
 {
     struct join j = {.identity = identity, .asked = request, .answer = answer, .diag = diag};
     enum fed_err err;
@@ -408,8 +393,6 @@ enum fed_err hub_identity_join(struct hub_identity *identity, struct fed_span to
         return fed_diag_set(diag, FED_ERR_BUSY, "the hub is starting");
     j.now = fed_loop_unix_s(identity->loop);
     err = decide(&j, token_id);
-    if (!err && decides)
-        *decides = j.decides;
     identity_record_close(&j.token);
     identity_record_close(&j.request);
     identity_record_close(&j.cluster);

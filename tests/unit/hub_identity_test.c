@@ -399,18 +399,16 @@ static void test_join_forged(void **state)
     /* A session of another token, a key off the curve, a label that is none: none of them is a
      * wrong proof. */
     assert_int_equal(
-        hub_identity_join(w->identity, FED_SPAN_LIT("other00000"), &right, &answer, NULL, &diag),
+        hub_identity_join(w->identity, FED_SPAN_LIT("other00000"), &right, &answer, &diag),
         FED_ERR_FORBIDDEN);
     request = right;
     snprintf(request.labels[0].key, sizeof request.labels[0].key, "a b");
-    assert_int_equal(
-        hub_identity_join(w->identity, fed_span_text(""), &request, &answer, NULL, &diag),
+    assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag),
         FED_ERR_INVALID);
     agent.spki.at[60] ^= 1;
     join_agent_request(w, &agent, &token, &request);
     agent.spki.at[60] ^= 1;
-    assert_int_equal(
-        hub_identity_join(w->identity, fed_span_text(""), &request, &answer, NULL, &diag),
+    assert_int_equal(hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag),
         FED_ERR_INVALID);
     for (int i = 0; i < 5; i++) {
         request = right;
@@ -419,21 +417,20 @@ static void test_join_forged(void **state)
         else
             request.name[0] = 'd'; /* the proof covers the name */
         assert_int_equal(
-            hub_identity_join(w->identity, fed_span_text(""), &request, &answer, NULL, &diag),
+            hub_identity_join(w->identity, fed_span_text(""), &request, &answer, &diag),
             FED_ERR_FORBIDDEN);
         assert_non_null(strstr(diag.text, "proof"));
     }
     /* Locked now, even for the right proof; not for who proved the token by the session's key.
      * Other tokens are not. */
     assert_int_equal(
-        hub_identity_join(w->identity, fed_span_text(""), &right, &answer, NULL, &diag),
-        FED_ERR_BUSY);
+        hub_identity_join(w->identity, fed_span_text(""), &right, &answer, &diag), FED_ERR_BUSY);
     assert_string_equal(join_world_text(w, JW_TOKENS, "abcdef0123", "status.usesLeft"), "9");
     assert_int_equal(join_agent_join(w, &agent, &other, &answer, &diag), FED_OK);
     request = right;
     request.proof[31] ^= 1;
     assert_int_equal(
-        hub_identity_join(w->identity, FED_SPAN_LIT("abcdef0123"), &request, &answer, NULL, &diag),
+        hub_identity_join(w->identity, FED_SPAN_LIT("abcdef0123"), &request, &answer, &diag),
         FED_ERR_BUSY);
     assert_int_equal(join_agent_join(w, &agent, &token, &answer, &diag), FED_OK);
     join_agent_fini(&agent);
@@ -631,8 +628,7 @@ static void test_no_memory(void **state)
     for (int again = 0; again < 2; again++) {
         do {
             w->refuse_after = refused[again];
-            err = hub_identity_join(
-                w->identity, fed_span_text(token.id), &request, &answer, NULL, &diag);
+            err = hub_identity_join(w->identity, fed_span_text(token.id), &request, &answer, &diag);
             w->refuse_after = -1;
             if (err) {
                 assert_int_equal(err, FED_ERR_NOMEM);

@@ -354,7 +354,7 @@ enum fed_err join_agent_join(struct join_world *w, const struct join_agent *agen
 
     diag->text[0] = '\0';
     join_agent_request(w, agent, token, &request);
-    err = hub_identity_join(w->identity, fed_span_text(token->id), &request, answer, NULL, diag);
+    err = hub_identity_join(w->identity, fed_span_text(token->id), &request, answer, diag);
     hub_world_settle(&w->hub);
     return err;
 }
