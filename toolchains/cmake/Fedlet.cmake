@@ -52,7 +52,7 @@ function(fed_unit_test name)
     target_link_libraries(${name} PRIVATE fed_flags ${ARG_LINK} tp::cmocka)
     target_compile_definitions(${name} PRIVATE FEDLET_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit
+    set_tests_properties(${name} PROPERTIES TIMEOUT 900 LABELS unit
         ENVIRONMENT "ASAN_OPTIONS=detect_leaks=1:abort_on_error=1;UBSAN_OPTIONS=print_stacktrace=1")
 endfunction()
 
