@@ -171,7 +171,7 @@ void apply_start_patch(struct agent_apply *apply, struct agent_entry *entry, enu
     struct fed_buf body;
 
     fed_buf_init(&path, apply->ports.mem, PATH_MAX_BYTES);
-    fed_buf_init(&body, apply->ports.mem, 1024);
+    fed_buf_init(&body, apply->ports.mem, AGENT_BODY_MAX);
     agent_path_put_object(&path, &entry->work);
     fed_buf_put_text(&path, "?fieldManager=" AGENT_FIELD_MANAGER);
     put(&body, seen);

@@ -7,8 +7,10 @@
  * the API server refuses the apply, and would for ever. So it does when a default is in the way:
  * Recreate does not go with rollingUpdate. So the list or map is set whole, by a JSON patch, and
  * the apply follows. The patch makes fields ours by Update, too, and an apply takes nothing away
- * that is: that entry of managedFields is taken off, whenever an apply shows it. Each of both goes
- * at most once before an apply. */
+ * that is. So whenever an apply shows that entry of managedFields, its fields are moved to the one
+ * of our applies, and another apply follows: what the template has given up meanwhile goes with
+ * that, where it would stay for ever if the fields were nobody's. A part is set at most once before
+ * an apply; entries are moved a few times, as others' writes may come between. */
 #include "agent/apply_inner.h"
 #include "agent/path.h"
 #include "agent/render.h"
@@ -77,20 +79,91 @@ bool apply_clash_settle(
     return may;
 }
 
+static const struct fed_json *managed_at(const struct agent_seen *seen, size_t index)
+{
+    return fed_json_at(fed_json_find(seen->object, "metadata.managedFields"), index);
+}
+
+/* A set of fields is a tree of objects, as deep as a document may be. */
+static enum fed_err join(
+    struct fed_json_doc *doc, struct fed_json *fields, const struct fed_json *more)
+{
+    struct fed_json_iter it = fed_json_each(more);
+    enum fed_err err = FED_OK;
+
+    while (!err && fed_json_iter_next(&it)) {
+        struct fed_json *same = fed_json_get_span(fields, it.key);
+
+        err = same ? join(doc, same, it.value)
+                   : fed_json_add_span(doc, fields, it.key, fed_json_clone(doc, it.value));
+    }
+    return err;
+}
+
+/* Our fields by Apply and those by Update; only of one version are they told by the same names. */
+static enum fed_err put_fields(struct fed_buf *out, const struct agent_seen *seen)
+{
+    const struct fed_json *apply = managed_at(seen, seen->fields_index);
+    const struct fed_json *update = managed_at(seen, seen->update_index);
+    const struct fed_json *more = fed_json_get(update, "fieldsV1");
+    struct fed_json_doc *doc = NULL;
+    struct fed_json *fields;
+    enum fed_err err = fed_json_doc_new(out->mem, &doc);
+
+    if (err)
+        return err;
+    fields = fed_json_clone(doc, fed_json_get(apply, "fieldsV1"));
+    if (!fields)
+        err = FED_ERR_NOMEM;
+    else if (more && fed_span_eq(fed_json_string(fed_json_get(apply, "apiVersion")),
+                         fed_json_string(fed_json_get(update, "apiVersion"))))
+        err = join(doc, fields, more);
+    if (!err)
+        err = fed_json_put(out, fields);
+    fed_json_doc_free(doc);
+    return err;
+}
+
+static enum fed_err put_test(struct fed_buf *out, const struct agent_seen *seen, size_t index)
+{
+    enum fed_err err;
+
+    fed_buf_printf(
+        out, "{\"op\":\"test\",\"path\":\"/metadata/managedFields/%zu\",\"value\":", index);
+    err = fed_json_put(out, managed_at(seen, index));
+    fed_buf_put_text(out, "},");
+    return err;
+}
+
+/* If both are where and as they were seen. Not the resourceVersion: who does the object's work
+ * writes its status right after each apply. Where that moves the entries, it is tried again. */
+static void put_move(struct fed_buf *out, const struct agent_seen *seen)
+{
+    enum fed_err err;
+
+    fed_buf_put_u8(out, '[');
+    err = put_test(out, seen, seen->fields_index);
+    if (!err)
+        err = put_test(out, seen, seen->update_index);
+    fed_buf_printf(out,
+        "{\"op\":\"replace\",\"path\":\"/metadata/managedFields/%zu/fieldsV1\",\"value\":",
+        seen->fields_index);
+    if (!err)
+        err = put_fields(out, seen);
+    fed_buf_printf(
+        out, "},{\"op\":\"remove\",\"path\":\"/metadata/managedFields/%zu\"}]", seen->update_index);
+    if (err && !out->err)
+        out->err = err;
+}
+
 bool apply_clash_tidy(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen)
 {
-    struct agent_seen update = *seen;
-
-    if (!seen->has_update || entry->clash == AGENT_CLASH_TIDIED) {
+    if (!seen->has_update || !seen->has_fields || entry->clash == AGENT_CLASH_LAST) {
         entry->clash = AGENT_CLASH_NONE;
         return false;
     }
-    update.has_fields = true; /* of that entry, and the label stays */
-    update.fields_index = seen->update_index;
-    update.fields_all = 0;
-    update.has_managed = false;
-    entry->clash = AGENT_CLASH_TIDIED;
-    apply_start_patch(apply, entry, AGENT_STEP_YIELD, agent_render_release, &update);
+    entry->clash = entry->clash < AGENT_CLASH_MOVED ? AGENT_CLASH_MOVED : entry->clash + 1;
+    apply_start_patch(apply, entry, AGENT_STEP_YIELD, put_move, seen);
     return true;
 }

@@ -149,7 +149,7 @@ void apply_replace_answer(
  * set whole. false: it is not, or that was done before this apply. */
 bool apply_clash_settle(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_answer *refusal);
-/* After an apply: takes off what that leaves in managedFields. false: nothing is. */
+/* After an apply: moves what that leaves in managedFields. false: nothing is there. */
 bool apply_clash_tidy(
     struct agent_apply *apply, struct agent_entry *entry, const struct agent_seen *seen);
 

@@ -34,7 +34,8 @@ const char *agent_step_name(enum agent_step step);
 enum agent_clash {
     AGENT_CLASH_NONE,
     AGENT_CLASH_SET,   /* the list or map was set whole, or is being */
-    AGENT_CLASH_TIDIED /* and what that left in managedFields taken off */
+    AGENT_CLASH_MOVED, /* and what that left in managedFields moved, or tried to: once, or more */
+    AGENT_CLASH_LAST = AGENT_CLASH_MOVED + 4
 };
 
 struct agent_wish;

@@ -295,9 +295,10 @@ case_default_in_the_way() {
     hubctl -n shop patch federateddeployment listening --type=merge -p '{"spec":{"template":{"spec":{"strategy":{"type":"Recreate"}}}}}'
     soon 20 Recreate field deployment listening '{.spec.strategy.type}'
     soon 20 'True ' propagation shop federateddeployment listening
-    # Nothing of ours stays that the template gives up.
+    # Nothing of ours stays that the template gives up, nor what a patch of ours had left when something else came.
+    member patch deployment listening --type=merge --field-manager=fedlet -p '{"spec":{"minReadySeconds":7}}'
     hubctl -n shop patch federateddeployment listening --type=merge -p '{"spec":{"template":{"spec":{"strategy":null}}}}'
-    soon 20 RollingUpdate field deployment listening '{.spec.strategy.type}'
+    soon 20 'RollingUpdate ' field deployment listening '{.spec.strategy.type} {.spec.minReadySeconds}'
 }
 case_port_wrong() {
     service door '[{name: q, port: 91}, {name: q, port: 92}]'

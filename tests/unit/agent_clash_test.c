@@ -1,5 +1,5 @@
 /* agent_clash_test.c - what others have beside the template's, and cannot be there with it: the
- * list or map is set whole, once, and nothing of that stays in managedFields. */
+ * list or map is set whole, once, and what that makes ours by Update is moved to our applies. */
 #include "tests/unit/agent_world.h"
 
 #include <setjmp.h>
@@ -23,6 +23,8 @@
 #define REFUSAL(causes)                                                                            \
     "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"Duplicate value: http\","           \
     "\"details\":{\"causes\":[" causes "]}}"
+#define MORE "{\"f:spec\":{\"f:x\":{}}}"
+#define MOVED ",\"f:spec\":{\"f:x\":{}}"
 #define CLASH                                                                                      \
     REFUSAL(CAUSE("FieldValueDuplicate", "spec.template.spec.containers[0].ports[1].name"))
 
@@ -31,14 +33,26 @@ struct member { /* what it does with writes to the deployment */
     const char *refusal; /* of applies, as long as the list was not set */
     bool stubborn;       /* also after that */
     unsigned set_status; /* of setting the list; 0: 200 */
-    unsigned applies, sets, tidied;
-    char set[1024]; /* the body of the last one */
+    unsigned conflicts;  /* so many moves come too late */
+    unsigned applies, sets, tidied, late;
+    char set[1024];    /* the body of the last one */
+    const char *moved; /* fields that are to become those of our applies */
 };
 
 static unsigned refuse(const char *text, struct fed_buf *out)
 {
     fed_buf_put_text(out, text);
     return 422;
+}
+
+/* There are fields of ours by Update, told as that version has them. */
+static void by_update(struct world *w, const char *fields, const char *version)
+{
+    struct world_object *o = world_object(w, APP);
+
+    snprintf(o->other, sizeof o->other, "fedlet");
+    snprintf(o->other_fields, sizeof o->other_fields, "%s", fields);
+    snprintf(o->other_version, sizeof o->other_version, "%s", version);
 }
 
 static unsigned set_list(struct member *m, const char *body, struct fed_buf *out)
@@ -49,29 +63,54 @@ static unsigned set_list(struct member *m, const char *body, struct fed_buf *out
         return refuse(CLASH, out);
     if (m->set_status)
         return m->set_status;
-    snprintf(world_object(m->w, APP)->other, sizeof m->w->objects->other, "fedlet");
+    by_update(m->w, MORE, "");
     m->refusal = m->stubborn ? m->refusal : NULL;
     fed_buf_put_text(out, "{}");
     return 200;
+}
+
+/* Both entries as they are, the fields of both, and one of them gone. */
+static void want_move(const struct member *m, const struct world_object *o, char *want, size_t size)
+{
+    char more[200] = "";
+
+    if (o->other_version[0])
+        snprintf(more, sizeof more, ",\"apiVersion\":\"%s\"", o->other_version);
+    if (o->other_fields[0])
+        snprintf(
+            more + strlen(more), sizeof more - strlen(more), ",\"fieldsV1\":%s", o->other_fields);
+    snprintf(want, size,
+        "[{\"op\":\"test\",\"path\":\"/metadata/managedFields/%d\",\"value\":{\"manager\":"
+        "\"fedlet\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:%s\":{}}}},"
+        "{\"op\":\"test\",\"path\":\"/metadata/managedFields/%d\",\"value\":{\"manager\":"
+        "\"fedlet\",\"operation\":\"Update\",\"time\":\"2026-01-02T00:00:00Z\"%s}},"
+        "{\"op\":\"replace\",\"path\":\"/metadata/managedFields/%d/fieldsV1\","
+        "\"value\":{\"f:%s\":{}%s}},"
+        "{\"op\":\"remove\",\"path\":\"/metadata/managedFields/%d\"}]",
+        !o->other_last, o->fields, o->other_last, more, !o->other_last, o->fields, m->moved,
+        o->other_last);
 }
 
 static unsigned judge(
     void *ctx, const char *method, const char *path, const char *body, struct fed_buf *out)
 {
     struct member *m = ctx;
-    char want[100];
+    struct world_object *o = world_object(m->w, APP);
+    char want[1024];
 
     if (strcmp(method, "PATCH") != 0 || strcmp(path, APP) != 0)
         return 0;
     if (strncmp(body, SET, sizeof SET - 1) == 0)
         return set_list(m, body, out);
     if (body[0] == '[') {
-        snprintf(want, sizeof want,
-            "\"},{\"op\":\"remove\",\"path\":\"/metadata/managedFields/%d\"}]",
-            world_object(m->w, APP)->other_last);
-        assert_non_null(strstr(body, want)); /* behind the test, and nothing of ours */
+        want_move(m, o, want, sizeof want);
+        assert_string_equal(body, want);
+        if (m->late < m->conflicts) {
+            m->late++;
+            return 422;
+        }
         m->tidied++;
-        world_object(m->w, APP)->other[0] = '\0';
+        o->other[0] = '\0';
         fed_buf_put_text(out, "{}");
         return 200;
     }
@@ -85,7 +124,7 @@ static struct world *begin(struct member *m, const char *refusal)
     struct world_work work = {"Deployment", "web", "api", DEPLOYMENT("80"), NULL, 0};
     struct world *w = world_new();
 
-    *m = (struct member){.w = w};
+    *m = (struct member){.w = w, .moved = MOVED};
     world_add_object(w, NS_PATH, "");
     w->judge = judge;
     w->judge_ctx = m;
@@ -272,21 +311,55 @@ static void test_other_refusals(void **state)
     }
 }
 
-/* Killed between setting the list and what follows: the entry is taken off with the next apply. */
+/* Killed between setting the list and what follows: its fields are moved with the next apply; those
+ * of another version would say nothing. */
 static void test_killed_between(void **state)
 {
-    struct member m;
-    struct world *w = begin(&m, NULL);
+    static const struct {
+        const char *fields, *version, *moved;
+    } left[] = {{MORE, "", MOVED}, {MORE, "apps/v1beta2", ""}, {"", "", ""}};
 
     (void)state;
-    snprintf(world_object(w, APP)->other, sizeof w->objects->other, "fedlet");
-    world_crash(w);
-    world_boot(w);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        struct member m;
+        struct world *w = begin(&m, NULL);
+
+        m.moved = left[i].moved;
+        by_update(w, left[i].fields, left[i].version);
+        world_crash(w);
+        world_boot(w);
+        publish(w, 2, DEPLOYMENT("81"));
+        world_pass(w, 2000);
+        world_assert_state(w, 0, "Applied");
+        assert_int_equal(m.sets, 0);
+        assert_int_equal(m.tidied, 1);
+        world_free(w);
+    }
+}
+
+/* Others write between the apply and the move: it is tried again, but not for ever. */
+static void test_conflicts(void **state)
+{
+    struct member m;
+    struct world *w = begin(&m, CLASH);
+
+    (void)state;
+    m.conflicts = 4;
     publish(w, 2, DEPLOYMENT("81"));
-    world_pass(w, 2000);
+    world_pass(w, 60000);
     world_assert_state(w, 0, "Applied");
-    assert_int_equal(m.sets, 0);
+    assert_int_equal(m.late, 4);
     assert_int_equal(m.tidied, 1);
+    m.conflicts = 1000;
+    m.refusal = CLASH;
+    publish(w, 3, DEPLOYMENT("82"));
+    world_pass(w, 3600000);
+    world_assert_state(w, 0, "Applied");
+    assert_int_equal(m.late, 4 + 5);
+    m.conflicts = 0; /* with the next apply */
+    publish(w, 4, DEPLOYMENT("83"));
+    world_pass(w, 2000);
+    assert_int_equal(m.tidied, 2);
     world_free(w);
 }
 
@@ -301,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_trouble_between),
         cmocka_unit_test(test_other_refusals),
         cmocka_unit_test(test_killed_between),
+        cmocka_unit_test(test_conflicts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,7 @@ struct world_object { /* in the member */
     char other[40];         /* another manager, "" for none */
     char other_fields[120]; /* fieldsV1 of its entry, "" for none */
     char other_part[16];    /* subresource of its entry, "" for none */
+    char other_version[16]; /* apiVersion of its entry, "" for none */
     bool other_last;        /* it comes behind ours */
     char finalizers[80];    /* JSON strings, "" for none */
     char spec[200];         /* JSON, "" for none */

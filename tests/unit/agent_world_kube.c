@@ -158,6 +158,8 @@ static void put_other(struct fed_buf *out, const struct world_object *o)
         "{\"manager\":\"%s\",\"operation\":\"Update\",\"time\":\"2026-01-02T00:00:00Z\"", o->other);
     if (o->other_part[0])
         fed_buf_printf(out, ",\"subresource\":\"%s\"", o->other_part);
+    if (o->other_version[0])
+        fed_buf_printf(out, ",\"apiVersion\":\"%s\"", o->other_version);
     if (o->other_fields[0])
         fed_buf_printf(out, ",\"fieldsV1\":%s", o->other_fields);
     fed_buf_put_u8(out, '}');
