@@ -33,7 +33,11 @@ export default function FleetMap({ fleet, indices, height, look, chosen, ...rest
     return present.current.surface;
   }, [places, indices, asked, height]);
 
-  const show = (view) => setParam('at', view ? viewText(view) : '');
+  // The next key may come before the next frame: it goes on from here.
+  function show(view) {
+    if (view && present.current) present.current.view = view;
+    setParam('at', view ? viewText(view) : '');
+  }
   const zoom = (by, at) => present.current && show(zoomed(present.current.view, by, at));
   function pan(dx, dy) {
     const { view, width } = present.current;
