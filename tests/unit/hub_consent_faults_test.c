@@ -19,23 +19,6 @@
 #define NOWHERE "'clusters':[]"
 #define NONE_WAITS "'fedlet.io/removal-consent':'off',"
 
-/* A write, with single quotes for double ones; not flushed. */
-static void stage(
-    struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json)
-{
-    struct hub_object_write write = {.ref = {.resource = fed_span_text(resource),
-                                         .ns = fed_span_text(ns),
-                                         .name = fed_span_text(name)},
-        .expected = HUB_ANY_REVISION,
-        .remove = json == NULL};
-    char text[1024] = "";
-
-    for (size_t i = 0; json && i <= strlen(json); i++)
-        text[i] = (char)(json[i] == '\'' ? '"' : json[i]);
-    write.bytes = fed_span_text(text);
-    assert_int_equal(hub_objects_stage(w->objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
-}
-
 static unsigned content; /* of their templates */
 
 static void stage_map(struct hub_world *w, size_t i, const char *placement)
@@ -50,7 +33,7 @@ static void stage_map(struct hub_world *w, size_t i, const char *placement)
         "{'metadata':{'name':'%s','namespace':'ns','generation':%u,'finalizers':['kubefed.io/"
         "sync-controller']},'spec':{'template':{'data':{'k':'%u'}},'placement':{%s}}}",
         name, generation, content, placement);
-    stage(w, W_CONFIGMAPS, "ns", name, json);
+    hub_world_stage(w, W_CONFIGMAPS, "ns", name, json);
 }
 
 static void put_some(struct hub_world *w, size_t from, size_t to, const char *placement)
@@ -99,17 +82,6 @@ static size_t waiting(struct hub_world *w)
     return consent_of(w).n;
 }
 
-static size_t maps_of(struct hub_world *w, const char *cluster)
-{
-    const struct fed_manifest *manifest;
-    size_t n = 0;
-
-    assert_int_equal(hub_plan_manifest(w->plan, fed_span_text(cluster), &manifest), FED_OK);
-    for (size_t i = 0; i < manifest->n_works; i++)
-        n += fed_span_is(manifest->works[i].kind, "ConfigMap");
-    return n;
-}
-
 /* All that it has of them is of one template. */
 static bool is_uniform(struct hub_world *w, const char *cluster)
 {
@@ -126,7 +98,7 @@ static bool is_uniform(struct hub_world *w, const char *cluster)
 
 static size_t maps(struct hub_world *w)
 {
-    return maps_of(w, "c1");
+    return hub_world_maps(w, "c1");
 }
 
 static size_t orders(struct hub_world *w)
@@ -234,7 +206,7 @@ static void test_a_commit_is_counted_once(void **state)
     put_some(w, 0, POOL, ALL);
     for (size_t i = 0; i < 6; i++)
         stage_map(w, i, NOWHERE);
-    stage(w, "placementpolicies.fedlet.io", "", "p", DENY);
+    hub_world_stage(w, "placementpolicies.fedlet.io", "", "p", DENY);
     assert_int_equal(hub_objects_flush(w->objects, NULL), FED_OK);
     hub_world_settle(w);
     assert_int_equal(maps(w), POOL - 6);
@@ -251,7 +223,7 @@ static void test_a_cluster_whose_removal_was_undone(void **state)
     put_some(w, 0, POOL, ALL);
     put_some(w, 0, POOL, NOWHERE);
     assert_int_equal(waiting(w), POOL);
-    stage(w, W_CLUSTERS, W_SYSTEM, "c1", NULL);
+    hub_world_stage(w, W_CLUSTERS, W_SYSTEM, "c1", NULL);
     test_writes_refuse();
     assert_int_not_equal(hub_objects_flush(w->objects, NULL), FED_OK);
     test_writes_allow();
@@ -271,8 +243,8 @@ static void test_a_cluster_that_is_made_anew(void **state)
 
     put_some(w, 0, POOL, ALL);
     put_some(w, 0, POOL, NOWHERE);
-    stage(w, W_CLUSTERS, W_SYSTEM, "c1", NULL);
-    stage(w, W_CLUSTERS, W_SYSTEM, "c1",
+    hub_world_stage(w, W_CLUSTERS, W_SYSTEM, "c1", NULL);
+    hub_world_stage(w, W_CLUSTERS, W_SYSTEM, "c1",
         "{'metadata':{'name':'c1','namespace':'" W_SYSTEM "'},'spec':{}}");
     assert_int_equal(hub_objects_flush(w->objects, NULL), FED_OK);
     hub_world_settle(w);
@@ -381,8 +353,8 @@ static void test_few_without_memory(void **state)
         flush_refusing(w, n);
         try_again(w);
         assert_int_equal(maps(w), POOL - 5);
-        assert_int_equal(maps_of(w, "c2"), POOL - 5);
-        assert_int_equal(maps_of(w, "c3"), POOL - 5);
+        assert_int_equal(hub_world_maps(w, "c2"), POOL - 5);
+        assert_int_equal(hub_world_maps(w, "c3"), POOL - 5);
         assert_int_equal(waiting(w), 0);
     }
 }
@@ -426,7 +398,7 @@ static void test_consent_without_memory(void **state)
         snprintf(json, sizeof json,
             "{'metadata':{'name':'c1','annotations':{'fedlet.io/approve-removal':'%s'}},'spec':{}}",
             name_of(w));
-        stage(w, W_CLUSTERS, W_SYSTEM, "c1", json);
+        hub_world_stage(w, W_CLUSTERS, W_SYSTEM, "c1", json);
         flush_refusing(w, n);
         put_some(w, 0, POOL, ALL);
         try_again(w);

@@ -72,18 +72,6 @@ static void approve(struct hub_world *w, const char *cluster)
     annotate(w, cluster, annotation);
 }
 
-/* How many ConfigMaps the cluster's manifest has. */
-static size_t maps(struct hub_world *w, const char *cluster)
-{
-    const struct fed_manifest *manifest;
-    size_t n = 0;
-
-    assert_int_equal(hub_plan_manifest(w->plan, fed_span_text(cluster), &manifest), FED_OK);
-    for (size_t i = 0; i < manifest->n_works; i++)
-        n += fed_span_is(manifest->works[i].kind, "ConfigMap");
-    return n;
-}
-
 static size_t orders(struct hub_world *w, const char *cluster)
 {
     const struct fed_removal_id *ids;
@@ -110,7 +98,7 @@ static void test_a_label_that_takes_many_waits(void **state)
 
     hub_world_cluster(w, "c1", "{'tier':'on'}");
     put_all(w, "'clusterSelector':{'matchLabels':{'tier':'on'}}");
-    assert_int_equal(maps(w, "c1"), POOL);
+    assert_int_equal(hub_world_maps(w, "c1"), POOL);
     before = hub_world_revision(w, "c1");
     hub_world_cluster(w, "c1", "{}");
     assert_int_equal(waiting(w, "c1"), POOL);
@@ -121,14 +109,14 @@ static void test_a_label_that_takes_many_waits(void **state)
     assert_true(hub_world_revision(w, "c1") > before);
     hub_world_restart(w);
     assert_int_equal(waiting(w, "c1"), POOL);
-    assert_int_equal(maps(w, "c1"), POOL);
+    assert_int_equal(hub_world_maps(w, "c1"), POOL);
     hub_world_cluster(w, "c1", "{'tier':'on'}");
     assert_int_equal(waiting(w, "c1"), 0);
     hub_world_cluster(w, "c1", "{}");
     assert_int_equal(waiting(w, "c1"), POOL);
     approve(w, "c1");
     assert_int_equal(waiting(w, "c1"), 0);
-    assert_int_equal(maps(w, "c1"), 0);
+    assert_int_equal(hub_world_maps(w, "c1"), 0);
     assert_int_equal(orders(w, "c1"), POOL);
     hub_world_restart(w);
     assert_int_equal(orders(w, "c1"), POOL);
@@ -142,17 +130,17 @@ static void test_a_drip_waits_and_takes_company(void **state)
 
     put_all(w, ALL);
     narrow(w, 0, 6); /* 6 of 21 */
-    assert_int_equal(maps(w, "c1"), 14);
+    assert_int_equal(hub_world_maps(w, "c1"), 14);
     assert_int_equal(orders(w, "c1"), 0);
     hub_world_restart(w);
     narrow(w, 6, 8);
-    assert_int_equal(maps(w, "c1"), 14);
+    assert_int_equal(hub_world_maps(w, "c1"), 14);
     assert_int_equal(waiting(w, "c1"), 2);
     put(w, 6, ALL, "");
     assert_int_equal(waiting(w, "c1"), 1);
     hub_world_remove(w, W_CONFIGMAPS, "ns", "m07"); /* by name: it goes, though it waited */
     assert_int_equal(waiting(w, "c1"), 0);
-    assert_int_equal(maps(w, "c1"), 13);
+    assert_int_equal(hub_world_maps(w, "c1"), 13);
     put(w, 0, ALL, ""); /* came back: counts no more */
     put(w, 1, ALL, "");
     narrow(w, 8, 9);
@@ -173,14 +161,14 @@ static void test_what_waits_is_within_the_budget_of_its_policy(void **state)
                   "}");
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(waiting(w, "c1"), 20); /* he is asked once */
-        assert_int_equal(maps(w, "c1"), 20);
+        assert_int_equal(hub_world_maps(w, "c1"), 20);
         hub_world_restart(w);
         put(w, i, ALL, "");
     }
     approve(w, "c1");
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(waiting(w, "c1"), 0);
-        assert_int_equal(maps(w, "c1"), 10);
+        assert_int_equal(hub_world_maps(w, "c1"), 10);
         hub_world_restart(w);
         put(w, i, ALL, "");
     }
@@ -195,11 +183,11 @@ static void test_what_waits_leaves_the_budget_to_other_clusters(void **state)
     hub_world_put(w, "placementpolicies.fedlet.io", "", "p",
         DENY_MAPS "'clusters':{'selector':{}},'deletionBudget':{'removals':8,'period':'24h'}}}");
     assert_int_equal(waiting(w, "c1"), 18);
-    assert_int_equal(maps(w, "c2"), 0); /* of few works nobody is asked */
+    assert_int_equal(hub_world_maps(w, "c2"), 0); /* of few works nobody is asked */
     hub_world_restart(w);
     assert_int_equal(waiting(w, "c1"), 18);
     approve(w, "c1");
-    assert_int_equal(maps(w, "c1"), 12); /* what c2 left of the budget */
+    assert_int_equal(hub_world_maps(w, "c1"), 12); /* what c2 left of the budget */
 }
 
 static void test_by_name_does_not_wait(void **state)
@@ -209,14 +197,14 @@ static void test_by_name_does_not_wait(void **state)
     put_all(w, ALL);
     for (size_t i = 0; i < POOL; i++)
         put(w, i, ALL, ",'deletionTimestamp':'2026-01-01T00:00:00Z'");
-    assert_int_equal(maps(w, "c1"), 0);
+    assert_int_equal(hub_world_maps(w, "c1"), 0);
     assert_int_equal(waiting(w, "c1"), 0);
     assert_int_equal(orders(w, "c1"), POOL);
     put_all(w, ALL);
     assert_int_equal(orders(w, "c1"), 0);
     /* The namespace of them. */
     hub_world_remove(w, W_NAMESPACES, "ns", "ns");
-    assert_int_equal(maps(w, "c1"), 0);
+    assert_int_equal(hub_world_maps(w, "c1"), 0);
     assert_int_equal(waiting(w, "c1"), 0);
 }
 
@@ -230,7 +218,7 @@ static void test_a_namespace_by_placement_waits_with_all_that_is_in_it(void **st
         "["
         "{'name':'c2'}]}}}");
     assert_int_equal(waiting(w, "c1"), POOL + 1);
-    assert_int_equal(maps(w, "c1"), POOL);
+    assert_int_equal(hub_world_maps(w, "c1"), POOL);
     assert_int_equal(waiting(w, "c2"), 0);
     approve(w, "c1");
     assert_string_equal(hub_world_works(w, "c1"), "");
@@ -246,13 +234,13 @@ static void test_limits(void **state)
     annotate(w, "c2", "'fedlet.io/removal-consent':'share=0%,least=1'");
     put_all(w, ALL);
     put(w, 0, NOWHERE, "");
-    assert_int_equal(maps(w, "c1"), POOL - 1);
-    assert_int_equal(maps(w, "c2"), POOL);
+    assert_int_equal(hub_world_maps(w, "c1"), POOL - 1);
+    assert_int_equal(hub_world_maps(w, "c2"), POOL);
     assert_int_equal(waiting(w, "c2"), 1);
     hub_plan_consent_limit(w->plan, &off);
     narrow(w, 0, POOL);
-    assert_int_equal(maps(w, "c1"), 0);
-    assert_int_equal(maps(w, "c3"), 0);
+    assert_int_equal(hub_world_maps(w, "c1"), 0);
+    assert_int_equal(hub_world_maps(w, "c3"), 0);
     assert_int_equal(waiting(w, "c2"), POOL);
 }
 
@@ -274,7 +262,7 @@ static void test_consent_is_for_what_waited_then(void **state)
     assert_int_equal(waiting(w, "c1"), 2);
     approve(w, "c1");
     assert_int_equal(waiting(w, "c1"), 0);
-    assert_int_equal(maps(w, "c1"), POOL - 2);
+    assert_int_equal(hub_world_maps(w, "c1"), POOL - 2);
 }
 
 /* Whatever the clock says: the annotation that consented to one removal stays on the cluster. */
@@ -292,17 +280,17 @@ static void test_the_same_removal_again_asks_again(void **state)
         "'fedlet.io/removal-consent':'share=0%%,least=1','fedlet.io/approve-removal':'%s'",
         consent.id);
     annotate(w, "c1", given);
-    assert_int_equal(maps(w, "c1"), POOL - 1);
+    assert_int_equal(hub_world_maps(w, "c1"), POOL - 1);
     hub_world_confirm(w, "c1");
     for (size_t i = 0; i < 3; i++) {
         put(w, 0, ALL, "");
-        assert_int_equal(maps(w, "c1"), POOL);
+        assert_int_equal(hub_world_maps(w, "c1"), POOL);
         put(w, 0, NOWHERE, "");
         annotate(w, "c1", given); /* some other field of the cluster is written */
         assert_int_equal(waiting(w, "c1"), 1);
         if (i == 1)
             hub_world_restart(w);
-        assert_int_equal(maps(w, "c1"), POOL);
+        assert_int_equal(hub_world_maps(w, "c1"), POOL);
     }
 }
 
@@ -315,7 +303,7 @@ static void test_an_agent_that_asks_by_itself(void **state)
 
     put_all(w, ALL);
     put(w, 0, NOWHERE, "");
-    assert_int_equal(maps(w, "c1"), POOL - 1);
+    assert_int_equal(hub_world_maps(w, "c1"), POOL - 1);
     hub_plan_asked(w->plan, FED_SPAN_LIT("c1"), ids, 2);
     hub_world_settle(w);
     assert_true(hub_plan_consent(w->plan, FED_SPAN_LIT("c1"), &consent));
@@ -346,7 +334,7 @@ static void test_an_agent_that_asks_a_hub_without_limit(void **state)
     hub_plan_asked(w->plan, FED_SPAN_LIT("c1"), ids, 1);
     hub_world_settle(w);
     put(w, 1, NOWHERE, "");
-    assert_int_equal(maps(w, "c1"), POOL - 2);
+    assert_int_equal(hub_world_maps(w, "c1"), POOL - 2);
     hub_plan_asked(w->plan, FED_SPAN_LIT("c1"), NULL, 0);
     hub_world_settle(w);
     assert_int_equal(waiting(w, "c1"), 0);
@@ -391,9 +379,9 @@ static void test_a_row_that_cannot_be_read(void **state)
         assert_true(is_lost(w, "c1"));
         assert_false(is_lost(w, "c2"));
         assert_int_equal(waiting(w, "c2"), 2);
-        assert_int_equal(maps(w, "c2"), POOL);
+        assert_int_equal(hub_world_maps(w, "c2"), POOL);
         assert_int_equal(waiting(w, "c1"), 0); /* by what the hub knows */
-        assert_int_equal(maps(w, "c1"), POOL - 2);
+        assert_int_equal(hub_world_maps(w, "c1"), POOL - 2);
     }
     hub_world_restart(w);
     assert_true(is_lost(w, "c1")); /* until somebody consents */
@@ -416,7 +404,7 @@ static void test_a_row_that_is_not_needed(void **state)
     put_all(w, ALL);
     spoil_row(w, "x/c1", "?");
     assert_true(is_lost(w, "c1"));
-    assert_int_equal(maps(w, "c1"), POOL);
+    assert_int_equal(hub_world_maps(w, "c1"), POOL);
     hub_plan_removed(w->plan, FED_SPAN_LIT("c1"), hub_world_revision(w, "c1") - 1, NULL, 0);
     assert_true(is_lost(w, "c1"));
     hub_world_confirm(w, "c1");
@@ -483,13 +471,13 @@ static void test_consent_that_is_not_stored_was_not_given(void **state)
     hub_world_wait(1100); /* the plan tries again */
     hub_world_settle(w);
     assert_int_equal(waiting(w, "c1"), consent.n);
-    assert_int_equal(maps(w, "c1"), consent.n - 1);
+    assert_int_equal(hub_world_maps(w, "c1"), consent.n - 1);
     assert_int_equal(orders(w, "c1"), 0);
     hub_world_restart(w);
     assert_int_equal(waiting(w, "c1"), consent.n - 1); /* the agent reports again */
     approve(w, "c1");
     assert_int_equal(waiting(w, "c1"), 0);
-    assert_int_equal(maps(w, "c1"), 0);
+    assert_int_equal(hub_world_maps(w, "c1"), 0);
 }
 
 /* Its type is stopped while it waits, and the hub restarts. */
@@ -508,17 +496,18 @@ static void test_a_type_that_is_stopped_meanwhile(void **state)
     assert_int_equal(waiting(w, "c1"), 14);
     snprintf(json, sizeof json, type, "Disabled");
     hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
-    assert_int_equal(maps(w, "c1"), 14);
+    assert_int_equal(hub_world_maps(w, "c1"), 14);
     hub_world_restart(w);
-    assert_int_equal(maps(w, "c1"), POOL); /* held in every cluster, which may mean nothing */
+    assert_int_equal(
+        hub_world_maps(w, "c1"), POOL); /* held in every cluster, which may mean nothing */
     assert_int_equal(waiting(w, "c1"), 14);
     snprintf(json, sizeof json, type, "Enabled");
     hub_world_put(w, W_TYPES, W_SYSTEM, "configmaps", json);
-    assert_true(maps(w, "c1") >= 14);
+    assert_true(hub_world_maps(w, "c1") >= 14);
     hub_world_restart(w);
     assert_true(waiting(w, "c1") >= 14);
     approve(w, "c1");
-    assert_int_equal(maps(w, "c1"), 0);
+    assert_int_equal(hub_world_maps(w, "c1"), 0);
 }
 
 /* The last good version stays over a restart, as well as anybody can know it. */

@@ -111,17 +111,7 @@ static void test_a_change_and_its_plan_share_a_commit(void **state)
 static void write_refused(
     struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json)
 {
-    struct hub_object_write write = {.ref = {.resource = fed_span_text(resource),
-                                         .ns = fed_span_text(ns),
-                                         .name = fed_span_text(name)},
-        .expected = HUB_ANY_REVISION,
-        .remove = json == NULL};
-    char text[512] = "";
-
-    for (size_t i = 0; json && i <= strlen(json); i++)
-        text[i] = (char)(json[i] == '\'' ? '"' : json[i]);
-    write.bytes = fed_span_text(text);
-    assert_int_equal(hub_objects_stage(w->objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
+    hub_world_stage(w, resource, ns, name, json);
     test_writes_refuse();
     assert_int_not_equal(hub_objects_flush(w->objects, NULL), FED_OK);
     test_writes_allow();

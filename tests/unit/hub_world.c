@@ -153,22 +153,41 @@ static struct hub_object_ref ref_of(const char *resource, const char *ns, const 
         .resource = fed_span_text(resource), .ns = fed_span_text(ns), .name = fed_span_text(name)};
 }
 
+#define JSON_MAX 8192
+
+static struct fed_span quoted(const char *json, char text[JSON_MAX])
+{
+    size_t len = strlen(json);
+
+    assert_true(len < JSON_MAX);
+    for (size_t i = 0; i <= len; i++)
+        text[i] = (char)(json[i] == '\'' ? '"' : json[i]);
+    return fed_span_text(text);
+}
+
 void hub_world_put(
     struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json)
 {
     struct hub_object_write write = {
         .ref = ref_of(resource, ns, name), .expected = HUB_ANY_REVISION};
     struct fed_diag diag = {""};
-    char text[8192];
-    size_t len = strlen(json);
+    char text[JSON_MAX];
 
-    assert_true(len < sizeof text);
-    for (size_t i = 0; i <= len; i++)
-        text[i] = (char)(json[i] == '\'' ? '"' : json[i]);
-    write.bytes = fed_span_text(text);
+    write.bytes = quoted(json, text);
     if (hub_objects_commit(w->objects, &write, 1, NULL, 0, NULL, &diag))
         fail_msg("%s", diag.text);
     hub_world_settle(w);
+}
+
+void hub_world_stage(
+    struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json)
+{
+    struct hub_object_write write = {
+        .ref = ref_of(resource, ns, name), .expected = HUB_ANY_REVISION, .remove = json == NULL};
+    char text[JSON_MAX];
+
+    write.bytes = quoted(json ? json : "", text);
+    assert_int_equal(hub_objects_stage(w->objects, &write, 1, NULL, 0, NULL, NULL), FED_OK);
 }
 
 void hub_world_remove(struct hub_world *w, const char *resource, const char *ns, const char *name)
@@ -341,6 +360,17 @@ void hub_world_put_deleting_map(struct hub_world *w, const char *metadata)
         "{'clusterSelector':{}}}}",
         metadata);
     hub_world_put(w, W_CONFIGMAPS, "ns", "x", json);
+}
+
+size_t hub_world_maps(struct hub_world *w, const char *cluster)
+{
+    const struct fed_manifest *manifest;
+    size_t n = 0;
+
+    assert_int_equal(hub_plan_manifest(w->plan, fed_span_text(cluster), &manifest), FED_OK);
+    for (size_t i = 0; i < manifest->n_works; i++)
+        n += fed_span_is(manifest->works[i].kind, "ConfigMap");
+    return n;
 }
 
 void hub_world_confirm(struct hub_world *w, const char *cluster)

@@ -47,6 +47,9 @@ void hub_world_settle(struct hub_world *w);  /* runs what is deferred */
 /* Writes (JSON with single quotes for double ones) or removes, then settles. */
 void hub_world_put(
     struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json);
+/* The same of one write, NULL: a removal, that is neither flushed nor settled. */
+void hub_world_stage(
+    struct hub_world *w, const char *resource, const char *ns, const char *name, const char *json);
 void hub_world_remove(struct hub_world *w, const char *resource, const char *ns, const char *name);
 void hub_world_cluster(struct hub_world *w, const char *name, const char *labels);
 void hub_world_types(struct hub_world *w); /* Namespace, ConfigMap, Deployment, ClusterRole */
@@ -56,6 +59,7 @@ void hub_world_put_map(struct hub_world *w, const char *spec);
 void hub_world_put_deleting_map(struct hub_world *w, const char *metadata);
 /* The cluster says that nothing is left of what it was to remove. */
 void hub_world_confirm(struct hub_world *w, const char *cluster);
+size_t hub_world_maps(struct hub_world *w, const char *cluster); /* ConfigMaps of its manifest */
 /* The clusters, of c1 c2 c3, whose manifest has a work like "ConfigMap/ns/x": "c1 c3". */
 const char *hub_world_where(struct hub_world *w, const char *work);
 /* "NAME[+ overrides][= held][! orphan]" of the cluster's works of a kind, sorted, comma-separated:
